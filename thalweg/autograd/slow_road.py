@@ -1,0 +1,188 @@
+"""The walk node by node, on tensors: for hooks, custom functions and gradients of gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir.vjp import Vjp
+from ..ops.composite import Op
+from ..runtime.state import state
+from ..runtime.value import Value
+from ..tensor.dispatch import dispatch, wrap
+from ..tensor.node import AccumulateGrad, Node
+
+Place = tuple[Node, int]
+
+
+def tape_op(tape: Vjp, name: str) -> Op:
+    """A gradient graph as an operation of its own, with a tape node when it is used in grad mode."""
+    key = "as op"
+    found = tape.graph.vjps.get(key)
+    if found is None:
+
+        def apply(*operands: Any) -> Any:
+            builder = next(x.builder for x in operands if x is not None)
+            return tuple(builder.inline(tape.graph, operands))
+
+        apply.__name__ = name
+        found = tape.graph.vjps[key] = Op(apply, name)
+    result: Op = found
+    return result
+
+
+def _saved_tensor(node: Node, value: Value, position: int, create_graph: bool) -> Any:
+    """A saved Value as a tensor; with its own history where gradients of gradients are asked for."""
+    tensor = wrap(value)
+    if not create_graph or node.vjp is None:
+        return tensor
+    n_inputs = len(node.vjp.saved_inputs)
+    if position < n_inputs:
+        edge = node.next[node.vjp.saved_inputs[position]]
+    else:
+        edge = (node, node.vjp.saved_outputs[position - n_inputs])
+    if edge is not None and value.aval.dtype.is_floating_point:
+        source, nr = edge
+        if isinstance(source, AccumulateGrad):
+            tensor._requires_grad, tensor._accumulator = True, (lambda: source)
+        else:
+            tensor._node, tensor._nr = source, nr
+    return tensor
+
+
+def apply_node(node: Node, incoming: list[Any], create_graph: bool) -> list[Any]:
+    """The gradients that ``node`` sends to each of its operands (None where nothing flows)."""
+    custom = getattr(node, "apply", None)
+    if custom is not None:
+        return list(custom(incoming, create_graph))
+    tape = node.vjp
+    assert tape is not None
+    if node.saved is None:
+        from .engine import _FREED
+
+        raise RuntimeError(_FREED)
+    saved = [_saved_tensor(node, v, k, create_graph) for k, v in enumerate(node.saved)]
+    full = [zeros_of(node.avals[nr]) if incoming[nr] is None else incoming[nr] for nr in tape.grads_of]
+    results = dispatch(tape_op(tape, node.name().replace("Backward0", "BackwardBackward0")), (*saved, *full))
+    many = results if isinstance(results, tuple) else (results,)
+    return [None if k is None else many[k] for k in tape.reaches]
+
+
+def zeros_of(aval: Any) -> Any:
+    import numpy as np
+
+    return wrap(Value(aval, np.zeros(aval.shape, aval.dtype.numpy)))
+
+
+def walk_slowly(
+    order: list[Node],
+    roots: list[tuple[Node, int, Any]],
+    retain_graph: bool,
+    create_graph: bool,
+    only: set[int] | None,
+    capture: list[Place] | None,
+) -> list[Any]:
+    """As ``run_backward``, visiting one node after another."""
+    before = state.grad
+    state.grad = create_graph
+    try:
+        return _walk(order, roots, retain_graph, create_graph, only, capture)
+    finally:
+        state.grad = before
+        if not state.eager:
+            state.trace.backward = True
+
+
+def _walk(
+    order: list[Node],
+    roots: list[tuple[Node, int, Any]],
+    retain_graph: bool,
+    create_graph: bool,
+    only: set[int] | None,
+    capture: list[Place] | None,
+) -> list[Any]:
+    grads: dict[Place, Any] = {}
+    within = set(order)
+    for node, nr, g in roots:
+        _arrive(grads, (node, nr), _ones(node.avals[nr]) if g is None else g)
+    for node in order:
+        incoming = [grads.get((node, nr)) for nr in range(len(node.avals))]
+        if all(g is None for g in incoming):
+            continue
+        incoming = _hooked(node, incoming)
+        for nr, g in enumerate(incoming):
+            grads[(node, nr)] = g
+        if isinstance(node, AccumulateGrad):
+            if capture is None and (only is None or id(node.variable) in only):
+                _accumulate(node, incoming[0], create_graph)
+            continue
+        if not any(e is not None and e[0] in within for e in node.next):
+            continue
+        outgoing = apply_node(node, incoming, create_graph)
+        if node.hooks:
+            outgoing = _after(node, outgoing, incoming)
+        for edge, g in zip(node.next, outgoing, strict=False):
+            if edge is not None and g is not None and edge[0] in within:
+                _arrive(grads, edge, g)
+    if not retain_graph:
+        for node in order:
+            if node.saved:
+                node.free()
+    return [] if capture is None else [grads.get(place) for place in capture]
+
+
+def _ones(aval: Any) -> Any:
+    import numpy as np
+
+    return wrap(Value(aval, np.ones(aval.shape, aval.dtype.numpy)))
+
+
+def _arrive(grads: dict[Place, Any], place: Place, g: Any) -> None:
+    old = grads.get(place)
+    grads[place] = g if old is None else old + g
+
+
+def _hooked(node: Node, incoming: list[Any]) -> list[Any]:
+    """Let tensor hooks and node pre-hooks see, and replace, what arrives; keep what is retained."""
+    if isinstance(node, AccumulateGrad) and node.variable._leaf_hooks:
+        for hook in list(node.variable._leaf_hooks.values()):
+            incoming[0] = _replaced(hook(incoming[0]), incoming[0])
+    for nr, hooks in (node.tensor_hooks or {}).items():
+        for hook in list(hooks.values()):
+            if incoming[nr] is not None:
+                incoming[nr] = _replaced(hook(incoming[nr]), incoming[nr])
+    for hook in list((node.pre_hooks or {}).values()):
+        given = hook(tuple(incoming))
+        if given is not None:
+            incoming = list(given) if isinstance(given, tuple) else [given]
+    for nr, ref in (node.retained or {}).items():
+        tensor = ref()
+        if tensor is not None and incoming[nr] is not None:
+            tensor._grad = incoming[nr] if tensor._grad is None else tensor._grad + incoming[nr]
+    return incoming
+
+
+def _replaced(new: Any, old: Any) -> Any:
+    return old if new is None else new
+
+
+def _after(node: Node, outgoing: list[Any], incoming: list[Any]) -> list[Any]:
+    for hook in list((node.hooks or {}).values()):
+        given = hook(tuple(outgoing), tuple(incoming))
+        if given is not None:
+            outgoing = list(given) if isinstance(given, tuple) else [given]
+    return outgoing
+
+
+def _accumulate(node: AccumulateGrad, g: Any, create_graph: bool) -> None:
+    leaf = node.variable
+    if g is not None and g.dtype is not leaf.dtype:
+        g = g.to(leaf.dtype)
+    if leaf._grad is None:
+        if create_graph:
+            leaf._grad = g
+        else:
+            leaf._grad = wrap(g._read())
+    elif create_graph:
+        leaf._grad = leaf._grad + g
+    else:
+        leaf._grad._write((leaf._grad + g)._read())

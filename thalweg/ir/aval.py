@@ -1,0 +1,94 @@
+"""What is known of a value before it is computed: its shape and its type."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import prod
+from typing import ClassVar
+
+from .dtype import DType, bool_, float64, get_default_dtype, int64, promote_types
+
+Shape = tuple[int, ...]
+
+
+class Aval:
+    """Shape and dtype of a value ("abstract value"). Interned: equal ones are the same object.
+
+    ``weak`` marks a Python number, which gives way to the type of any tensor of its category.
+    ``dense`` is False for a leaf that is seen through strides (a transposed or sliced view).
+    """
+
+    _known: ClassVar[dict[tuple[object, ...], Aval]] = {}
+
+    shape: Shape
+    dtype: DType
+    weak: bool
+    dense: bool
+
+    def __new__(cls, shape: Shape, dtype: DType, weak: bool = False, dense: bool = True) -> Aval:
+        key = (shape, dtype, weak, dense)
+        found = cls._known.get(key)
+        if found is None:
+            found = object.__new__(cls)
+            found.shape, found.dtype, found.weak, found.dense = key
+            found = cls._known.setdefault(key, found)
+        return found
+
+    @cached_property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        mark = "~" if self.weak else ""
+        return f"{mark}{self.dtype.name}[{','.join(map(str, self.shape))}]{'' if self.dense else '/strided'}"
+
+
+WEAK_BOOL = Aval((), bool_, True)
+WEAK_INT = Aval((), int64, True)
+WEAK_FLOAT = Aval((), float64, True)
+
+
+def promote(*avals: Aval) -> DType:
+    """The common type of several operands, by PyTorch's rule.
+
+    Tensors with dimensions come first, then 0-d tensors, then Python numbers; a later rank changes the
+    type only if its category (bool < integer < floating) is higher.
+    """
+    ranks: list[DType | None] = [None, None, None]
+    for aval in avals:
+        rank = 2 if aval.weak else (1 if not aval.shape else 0)
+        dtype = aval.dtype
+        if aval.weak and dtype is float64:
+            dtype = get_default_dtype()
+        seen = ranks[rank]
+        ranks[rank] = dtype if seen is None else promote_types(seen, dtype)
+    result: DType | None = None
+    for dtype_of_rank in ranks:
+        if dtype_of_rank is not None and (result is None or dtype_of_rank.category > result.category):
+            result = dtype_of_rank
+    assert result is not None
+    return result
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that all of ``shapes`` broadcast to; RuntimeError where there is none."""
+    first = shapes[0]
+    if all(s == first for s in shapes):
+        return first
+    ndim = max(len(s) for s in shapes)
+    result = [1] * ndim
+    for shape in shapes:
+        offset = ndim - len(shape)
+        for axis, size in enumerate(shape, offset):
+            if size != 1 and size != result[axis]:
+                if result[axis] != 1:
+                    raise RuntimeError(
+                        f"The size of tensor a ({result[axis]}) must match the size of tensor b ({size}) at "
+                        f"non-singleton dimension {axis}: shapes {', '.join(map(str, shapes))} do not broadcast"
+                    )
+                result[axis] = size
+    return tuple(result)

@@ -1,0 +1,244 @@
+"""The builder that composites and gradient rules write to, and the Var they hold in their hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .aval import Aval, Shape
+from .dtype import DType
+from .graph import Graph, Instr
+from .primitive import Primitive
+
+Number = bool | int | float
+
+
+class Var:
+    """A slot of a graph under construction, with the operators to go on writing.
+
+    Operators demand equal dtypes; a Python number becomes a constant of the other operand's dtype.
+    """
+
+    __slots__ = ("builder", "slot", "aval")
+
+    def __init__(self, builder: Builder, slot: int, aval: Aval) -> None:
+        self.builder, self.slot, self.aval = builder, slot, aval
+
+    @property
+    def shape(self) -> Shape:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    def __repr__(self) -> str:
+        return f"%{self.slot}: {self.aval}"
+
+    def _binary(self, name: str, other: Var | Number, swapped: bool = False) -> Var:
+        if not isinstance(other, Var):
+            other = self.builder.constant(other, self.dtype)
+        left, right = (other, self) if swapped else (self, other)
+        result: Var = Primitive.registry[name](left, right)
+        return result
+
+    def __add__(self, other: Var | Number) -> Var:
+        return self._binary("add", other)
+
+    def __radd__(self, other: Number) -> Var:
+        return self._binary("add", other, True)
+
+    def __sub__(self, other: Var | Number) -> Var:
+        return self._binary("sub", other)
+
+    def __rsub__(self, other: Number) -> Var:
+        return self._binary("sub", other, True)
+
+    def __mul__(self, other: Var | Number) -> Var:
+        return self._binary("mul", other)
+
+    def __rmul__(self, other: Number) -> Var:
+        return self._binary("mul", other, True)
+
+    def __truediv__(self, other: Var | Number) -> Var:
+        return self._binary("div", other)
+
+    def __rtruediv__(self, other: Number) -> Var:
+        return self._binary("div", other, True)
+
+    def __pow__(self, other: Var | Number) -> Var:
+        return self._binary("pow", other)
+
+    def __neg__(self) -> Var:
+        result: Var = Primitive.registry["neg"](self)
+        return result
+
+    def __lt__(self, other: Var | Number) -> Var:
+        return self._binary("lt", other)
+
+    def __le__(self, other: Var | Number) -> Var:
+        return self._binary("le", other)
+
+    def __gt__(self, other: Var | Number) -> Var:
+        return self._binary("gt", other)
+
+    def __ge__(self, other: Var | Number) -> Var:
+        return self._binary("ge", other)
+
+    def __and__(self, other: Var | Number) -> Var:
+        return self._binary("bitwise_and", other)
+
+    def __or__(self, other: Var | Number) -> Var:
+        return self._binary("bitwise_or", other)
+
+    def eq(self, other: Var | Number) -> Var:
+        return self._binary("eq", other)
+
+    def ne(self, other: Var | Number) -> Var:
+        return self._binary("ne", other)
+
+    def __matmul__(self, other: Var) -> Var:
+        return self._binary("matmul", other)
+
+    def astype(self, dtype: DType) -> Var:
+        if dtype is self.dtype and not self.aval.weak:
+            return self
+        result: Var = Primitive.registry["cast"](self, dtype=dtype)
+        return result
+
+    def reshape(self, shape: Shape) -> Var:
+        if shape == self.shape:
+            return self
+        result: Var = Primitive.registry["reshape"](self, shape=shape)
+        return result
+
+    def broadcast_to(self, shape: Shape) -> Var:
+        if shape == self.shape:
+            return self
+        result: Var = Primitive.registry["broadcast_to"](self, shape=shape)
+        return result
+
+    def permute(self, axes: tuple[int, ...]) -> Var:
+        if axes == tuple(range(self.ndim)):
+            return self
+        result: Var = Primitive.registry["permute"](self, axes=axes)
+        return result
+
+    def swap(self, a: int = -1, b: int = -2) -> Var:
+        """This with two axes exchanged; the last two unless said otherwise."""
+        axes = list(range(self.ndim))
+        axes[a], axes[b] = axes[b], axes[a]
+        return self.permute(tuple(axes))
+
+    def sum(self, axes: tuple[int, ...] | None = None, keepdim: bool = False) -> Var:
+        """The sum over ``axes`` (all of them by default), nonnegative axis numbers."""
+        axes = tuple(range(self.ndim)) if axes is None else axes
+        if not axes:
+            return self
+        result: Var = Primitive.registry["sum"](self, axes=axes, keepdim=keepdim)
+        return result
+
+    def zeros_like(self) -> Var:
+        return self.builder.full(self.shape, 0, self.dtype)
+
+    def ones_like(self) -> Var:
+        return self.builder.full(self.shape, 1, self.dtype)
+
+
+class Builder:
+    """Writes a Graph. The same primitive on the same operands is written once (value numbering)."""
+
+    def __init__(self, inputs: tuple[Aval | None, ...] = ()) -> None:
+        self.avals: list[Aval | None] = list(inputs)
+        self.n_inputs = len(inputs)
+        self.instrs: list[Instr] = []
+        self._seen: dict[tuple[Any, ...], tuple[int, ...]] = {}
+
+    def inputs(self) -> list[Var | None]:
+        avals = self.avals[: self.n_inputs]
+        return [None if aval is None else Var(self, slot, aval) for slot, aval in enumerate(avals)]
+
+    def emit(self, primitive: Primitive, inputs: tuple[Var, ...], statics: tuple[Any, ...]) -> Any:
+        """Record ``primitive`` and give its result's Var, or a tuple of them if it has several."""
+        slots = tuple(x.slot for x in inputs)
+        key = (primitive, statics, slots)
+        outs = self._seen.get(key)
+        many = False
+        if outs is None:
+            inferred = primitive.infer(*(x.aval for x in inputs), **primitive.unpack(statics))
+            many = isinstance(inferred, tuple)
+            avals = inferred if isinstance(inferred, tuple) else (inferred,)
+            outs = tuple(range(len(self.avals), len(self.avals) + len(avals)))
+            self.avals.extend(avals)
+            self.instrs.append(Instr(primitive, statics, slots, outs))
+            self._seen[key] = outs
+        results = tuple(self.var(slot) for slot in outs)
+        return results if many or len(results) > 1 else results[0]
+
+    def var(self, slot: int) -> Var:
+        aval = self.avals[slot]
+        assert aval is not None
+        return Var(self, slot, aval)
+
+    def constant(self, value: Number, dtype: DType) -> Var:
+        """A 0-d constant of ``dtype``, known when the graph is written."""
+        prim = Primitive.registry["constant"]
+        exact = dtype.numpy.type(value)
+        result: Var = self.emit(prim, (), prim.pack({"value": exact.item(), "dtype": dtype, "bits": exact.tobytes()}))
+        return result
+
+    def full(self, shape: Shape, value: Number, dtype: DType) -> Var:
+        return self.constant(value, dtype).broadcast_to(shape)
+
+    def inline(self, graph: Graph, inputs: tuple[Var | None, ...]) -> list[Var]:
+        """Write all of ``graph`` here, reading ``inputs``; gives its outputs."""
+        place: list[int] = [-1 if x is None else x.slot for x in inputs]
+        for instr in graph.instrs:
+            operands = tuple(self.var(place[s]) for s in instr.ins)
+            results = self.emit(instr.primitive, operands, instr.statics)
+            place.extend(r.slot for r in (results if isinstance(results, tuple) else (results,)))
+        return [self.var(place[s]) for s in graph.outputs]
+
+    def finish(self, outputs: tuple[Var, ...]) -> Graph:
+        """The graph of what was written. Results are dense: a view is copied at the border.
+
+        An output may be an input only through ``copy``, so a result never shares a Value by accident.
+        """
+        return Graph(self.avals, self.n_inputs, self.instrs, tuple(self._dense(x).slot for x in outputs))
+
+    def _dense(self, x: Var) -> Var:
+        maker = next((i.primitive for i in reversed(self.instrs) if x.slot in i.outs), None)
+        if maker is not None and maker.dense and not maker.elementwise:
+            return x
+        if maker is not None and maker.elementwise and self._inputs_dense(x):
+            return x
+        result: Var = Primitive.registry["dense"](x)
+        return result
+
+    def _inputs_dense(self, x: Var) -> bool:
+        """Whether all operands of the elementwise instruction behind ``x`` are surely row-major."""
+        makers = {slot: instr for instr in self.instrs for slot in instr.outs}
+        todo, seen = [x.slot], set()
+        while todo:
+            slot = todo.pop()
+            if slot in seen:
+                continue
+            seen.add(slot)
+            instr, aval = makers.get(slot), self.avals[slot]
+            if aval is not None and aval.size == 1:
+                continue
+            if instr is None:
+                if aval is None or not aval.dense:
+                    return False
+            elif instr.primitive.elementwise:
+                todo.extend(instr.ins)
+            elif not instr.primitive.dense:
+                return False
+        return True

@@ -1,0 +1,73 @@
+"""A Graph: straight-line code over numbered slots, as data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .aval import Aval
+from .primitive import Primitive
+
+
+class Instr(NamedTuple):
+    """One primitive applied: ``outs = primitive(*ins, *statics)``; the numbers are slots."""
+
+    primitive: Primitive
+    statics: tuple[Any, ...]
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+
+
+class Graph:
+    """Inputs are slots 0 to n_inputs-1; each instruction's results take the next slots.
+
+    An input that is absent (an optional tensor that was None) has no aval and is never read.
+    """
+
+    __slots__ = ("avals", "n_inputs", "instrs", "outputs", "vjps", "function", "__weakref__")
+
+    def __init__(
+        self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]
+    ) -> None:
+        self.avals, self.n_inputs, self.instrs, self.outputs = avals, n_inputs, instrs, outputs
+        self.vjps: dict[Any, Any] = {}
+        self.function: Any = None
+
+    def out_avals(self) -> tuple[Aval, ...]:
+        found = tuple(self.avals[slot] for slot in self.outputs)
+        return found  # type: ignore[return-value]  # an output always has an aval
+
+    def live(self, outputs: tuple[int, ...]) -> list[Instr]:
+        """The instructions that ``outputs`` need, in order."""
+        needed = set(outputs)
+        kept: list[Instr] = []
+        for instr in reversed(self.instrs):
+            if not needed.isdisjoint(instr.outs):
+                kept.append(instr)
+                needed.update(instr.ins)
+        kept.reverse()
+        return kept
+
+    def pruned(self) -> tuple[Graph, tuple[int, ...]]:
+        """The same graph without dead code and unread inputs, and which inputs it kept."""
+        instrs = self.live(self.outputs)
+        read = {slot for instr in instrs for slot in instr.ins} | set(self.outputs)
+        kept = tuple(slot for slot in range(self.n_inputs) if slot in read)
+        number = {slot: n for n, slot in enumerate(kept)}
+        avals = [self.avals[slot] for slot in kept]
+        renumbered = []
+        for primitive, statics, ins, outs in instrs:
+            for slot in outs:
+                number[slot] = len(avals)
+                avals.append(self.avals[slot])
+            new_ins, new_outs = tuple(number[s] for s in ins), tuple(number[s] for s in outs)
+            renumbered.append(Instr(primitive, statics, new_ins, new_outs))
+        return Graph(avals, len(kept), renumbered, tuple(number[s] for s in self.outputs)), kept
+
+    def __str__(self) -> str:
+        lines = [f"inputs  {', '.join(f'%{i}: {a}' for i, a in enumerate(self.avals[: self.n_inputs]))}"]
+        for primitive, statics, ins, outs in self.instrs:
+            given = [f"%{s}" for s in ins]
+            given += [f"{k}={v}" for k, v in zip(primitive.statics, statics, strict=True)]
+            results = ", ".join(f"%{s}: {self.avals[s]}" for s in outs)
+            lines.append(f"{results} = {primitive.name}({', '.join(given)})")
+        return "\n".join([*lines, f"outputs {', '.join(f'%{s}' for s in self.outputs)}"])

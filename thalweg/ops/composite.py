@@ -1,0 +1,62 @@
+"""What the functional API dispatches: composites, each one named node of the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ir.aval import promote
+from ..ir.builder import Var
+from ..ir.dtype import DType, get_default_dtype
+from ..ir.primitive import Primitive
+
+
+class Op:
+    """A function over Vars with the name its tape node prints.
+
+    ``node`` may be a function of the operands' avals where PyTorch's name depends on them.
+    """
+
+    def __init__(self, function: Callable[..., Any], node: str) -> None:
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.function, self.node = function, node
+
+    def __call__(self, *operands: Any) -> Any:
+        return self.function(*operands)
+
+    def __repr__(self) -> str:
+        return f"<op {self.__name__}>"
+
+
+def op(node: str) -> Callable[[Callable[..., Any]], Op]:
+    """Make a function over Vars an Op whose tape node is called ``node``."""
+    return lambda function: Op(function, node)
+
+
+def promoted(*operands: Var) -> tuple[Var, ...]:
+    """The operands in their common type."""
+    dtype = promote(*(x.aval for x in operands))
+    return tuple(x.astype(dtype) for x in operands)
+
+
+def floating(x: Var) -> Var:
+    """``x``, or in the default floating type if it is integer or bool."""
+    return x if x.dtype.is_floating_point and not x.aval.weak else x.astype(float_of(x.dtype))
+
+
+def float_of(dtype: DType) -> DType:
+    return dtype if dtype.is_floating_point else get_default_dtype()
+
+
+def elementwise(primitive: Primitive, node: str, *, to_float: bool = False) -> Op:
+    """An Op that promotes its operands (to floating, if asked) and applies one primitive."""
+
+    def apply(*operands: Var) -> Any:
+        common = promoted(*operands)
+        if to_float:
+            common = tuple(floating(x) for x in common)
+        return primitive(*common)
+
+    apply.__name__ = primitive.name
+    return Op(apply, node)

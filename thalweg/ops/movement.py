@@ -1,0 +1,259 @@
+"""Primitives that move elements and compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval, Shape
+from ..ir.builder import Var
+from ..ir.dtype import int64
+from ..ir.primitive import primitive
+from ..ir.vjp import sum_to
+from .samples import draw
+
+Array = np.ndarray[Any, Any]
+
+
+def _permuted(x: Aval, axes: tuple[int, ...]) -> Aval:
+    return Aval(tuple(x.shape[a] for a in axes), x.dtype)
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+permute = primitive(
+    "permute",
+    infer=_permuted,
+    reference=lambda x, axes: np.transpose(x, axes),
+    grads=(lambda g, out, x, axes: g.permute(_inverse(axes)),),
+    statics=("axes",),
+    dense=False,
+    samples=lambda: [((draw(2, 3, 4),), {"axes": (2, 0, 1)}), ((draw(0, 3),), {"axes": (1, 0)})],
+)
+
+
+def _reshaped(x: Aval, shape: Shape) -> Aval:
+    result = Aval(shape, x.dtype)
+    assert result.size == x.size, f"reshape {x.shape} to {shape}"
+    return result
+
+
+reshape = primitive(
+    "reshape",
+    infer=_reshaped,
+    reference=lambda x, shape: np.reshape(x, shape),
+    grads=(lambda g, out, x, shape: g.reshape(x.shape),),
+    statics=("shape",),
+    dense=False,
+    samples=lambda: [((draw(2, 6),), {"shape": (3, 4)}), ((np.asarray(1.0),), {"shape": (1, 1)})],
+)
+
+broadcast_to = primitive(
+    "broadcast_to",
+    infer=lambda x, shape: Aval(shape, x.dtype),
+    reference=lambda x, shape: np.broadcast_to(x, shape),
+    grads=(lambda g, out, x, shape: sum_to(g, x.shape),),
+    statics=("shape",),
+    dense=False,
+    samples=lambda: [((draw(3, 1),), {"shape": (2, 3, 4)}), ((np.asarray(1.0),), {"shape": (2,)})],
+)
+
+dense = primitive(
+    "dense",
+    infer=lambda x: Aval(x.shape, x.dtype),
+    reference=np.ascontiguousarray,
+    grads=(lambda g, out, x: g,),
+    samples=lambda: [((draw(3, 4).T,), {})],
+)
+# np.ascontiguousarray makes 0-d arrays 1-d
+dense.reference = lambda x: np.asarray(x, order="C")
+
+
+def _strided_view(base: Array, offset: Any, shape: Shape, strides: Shape) -> Array:
+    base = np.asarray(base, order="C")
+    if 0 in shape:
+        return np.empty(shape, base.dtype)
+    size = base.itemsize
+    return np.ndarray(shape, base.dtype, base, int(offset) * size, tuple(s * size for s in strides))
+
+
+def _strided_write(base: Array, value: Array, offset: Any, shape: Shape, strides: Shape) -> Array:
+    return _strided_write_donated(np.array(base, order="C"), value, offset, shape, strides)
+
+
+def _strided_write_donated(base: Array, value: Array, offset: Any, shape: Shape, strides: Shape) -> Array:
+    base = np.asarray(base, order="C")
+    if 0 not in shape:
+        _strided_view(base, offset, shape, strides)[...] = value
+    return base
+
+
+_strided_write.donating = _strided_write_donated  # type: ignore[attr-defined]  # read by the interpreter
+
+
+def _strided_grad(g: Var, out: Var, base: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
+    return strided_add(g, offset, base_shape=base.shape, shape=shape, strides=strides)
+
+
+strided = primitive(
+    "strided",
+    infer=lambda base, offset, shape, strides: Aval(shape, base.dtype),
+    reference=_strided_view,
+    grads=(_strided_grad, None),
+    statics=("shape", "strides"),
+    dense=False,
+    samples=lambda: [
+        ((draw(3, 4), np.asarray(1)), {"shape": (2, 2), "strides": (4, 1)}),
+        ((draw(3, 4), np.asarray(0)), {"shape": (4, 3), "strides": (1, 4)}),
+        ((draw(5), np.asarray(0)), {"shape": (3, 3), "strides": (1, 1)}),
+    ],
+)
+
+
+def strided_at(x: Var, shape: Shape, strides: Shape, offset: int) -> Var:
+    """``strided`` at an offset that is known when the graph is written."""
+    result: Var = strided(x, x.builder.constant(offset, int64), shape=shape, strides=strides)
+    return result
+
+
+def _strided_write_grad_base(
+    g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape
+) -> Var:
+    zero = g.builder.full(shape, 0, g.dtype)
+    return strided_write(g, zero, offset, shape=shape, strides=strides)
+
+
+def _strided_write_grad_value(
+    g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape
+) -> Var:
+    return sum_to(strided(g, offset, shape=shape, strides=strides), value.shape)
+
+
+strided_write = primitive(
+    "strided_write",
+    infer=lambda base, value, offset, shape, strides: Aval(base.shape, base.dtype),
+    reference=_strided_write,
+    grads=(_strided_write_grad_base, _strided_write_grad_value, None),
+    statics=("shape", "strides"),
+    samples=lambda: [
+        ((draw(3, 4), draw(2, 2, seed=1), np.asarray(1)), {"shape": (2, 2), "strides": (4, 1)}),
+        ((draw(3, 4), draw(1, seed=1), np.asarray(0)), {"shape": (3,), "strides": (4,)}),
+    ],
+)
+
+
+def _strided_add(value: Array, offset: Any, base_shape: Shape, shape: Shape, strides: Shape) -> Array:
+    base = np.zeros(base_shape, value.dtype)
+    if 0 not in shape:
+        spread = np.broadcast_to(value, shape)
+        if _overlaps(shape, strides):
+            index = np.full(shape, int(offset))
+            for axis, stride in enumerate(strides):
+                steps = np.arange(shape[axis]) * stride
+                index += steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+            np.add.at(base.reshape(-1), index, spread)
+        else:
+            _strided_view(base, offset, shape, strides)[...] = spread
+    return base
+
+
+def _overlaps(shape: Shape, strides: Shape) -> bool:
+    """Whether two places of the view may be the same element."""
+    reach = 0
+    for stride, size in sorted((s, n) for s, n in zip(strides, shape, strict=True) if n > 1):
+        if stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
+
+
+strided_add = primitive(
+    "strided_add",
+    infer=lambda value, offset, base_shape, shape, strides: Aval(base_shape, value.dtype),
+    reference=_strided_add,
+    grads=(
+        lambda g, out, v, o, base_shape, shape, strides: strided(g, o, shape=shape, strides=strides),
+        None,
+    ),
+    statics=("base_shape", "shape", "strides"),
+    samples=lambda: [
+        ((draw(2, 2), np.asarray(1)), {"base_shape": (3, 4), "shape": (2, 2), "strides": (4, 1)}),
+        ((draw(3, 3), np.asarray(0)), {"base_shape": (5,), "shape": (3, 3), "strides": (1, 1)}),
+    ],
+)
+
+
+def _slices(starts: Shape, stops: Shape, steps: Shape) -> tuple[slice, ...]:
+    return tuple(slice(a, b, s) for a, b, s in zip(starts, stops, steps, strict=True))
+
+
+def _sliced(x: Aval, starts: Shape, stops: Shape, steps: Shape) -> Aval:
+    return Aval(tuple(len(range(a, b, s)) for a, b, s in zip(starts, stops, steps, strict=True)), x.dtype)
+
+
+slice_ = primitive(
+    "slice",
+    infer=_sliced,
+    reference=lambda x, starts, stops, steps: x[_slices(starts, stops, steps)],
+    grads=(
+        lambda g, out, x, starts, stops, steps: unslice(g, shape=x.shape, starts=starts, stops=stops, steps=steps),
+    ),
+    statics=("starts", "stops", "steps"),
+    dense=False,
+    samples=lambda: [((draw(5, 4),), {"starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
+)
+
+
+def _unslice(g: Array, shape: Shape, starts: Shape, stops: Shape, steps: Shape) -> Array:
+    result = np.zeros(shape, g.dtype)
+    result[_slices(starts, stops, steps)] = g
+    return result
+
+
+unslice = primitive(
+    "unslice",
+    infer=lambda g, shape, starts, stops, steps: Aval(shape, g.dtype),
+    reference=_unslice,
+    grads=(
+        lambda g, out, x, shape, starts, stops, steps: slice_(g, starts=starts, stops=stops, steps=steps),
+    ),
+    statics=("shape", "starts", "stops", "steps"),
+    samples=lambda: [((draw(2, 4),), {"shape": (5, 4), "starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
+)
+
+flip = primitive(
+    "flip",
+    infer=lambda x, axes: x if x.dense else Aval(x.shape, x.dtype),
+    reference=lambda x, axes: np.flip(x, axes),
+    grads=(lambda g, out, x, axes: flip(g, axes=axes),),
+    statics=("axes",),
+    dense=False,
+    samples=lambda: [((draw(3, 4),), {"axes": (1,)}), ((draw(3, 4),), {"axes": (0, 1)})],
+)
+
+
+def _joined(*parts: Aval, axis: int) -> Aval:
+    shape = list(parts[0].shape)
+    shape[axis] = sum(p.shape[axis] for p in parts)
+    return Aval(tuple(shape), parts[0].dtype)
+
+
+def _cat_grad(index: int, g: Var, out: Var, *parts: Var, axis: int) -> Var:
+    start = sum(p.shape[axis] for p in parts[:index])
+    starts, stops = [0] * g.ndim, list(g.shape)
+    starts[axis], stops[axis] = start, start + parts[index].shape[axis]
+    result: Var = slice_(g, starts=tuple(starts), stops=tuple(stops), steps=(1,) * g.ndim)
+    return result
+
+
+cat = primitive(
+    "cat",
+    infer=_joined,
+    reference=lambda *parts, axis: np.concatenate(parts, axis),
+    grads=_cat_grad,
+    statics=("axis",),
+    samples=lambda: [((draw(2, 3), draw(4, 3, seed=1)), {"axis": 0}), ((draw(2, 1), draw(2, 0)), {"axis": 1})],
+)

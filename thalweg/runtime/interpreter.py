@@ -1,0 +1,121 @@
+"""Tier 0: a Graph as one straight-line Python function of NumPy calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir.graph import Graph, Instr
+
+Function = Callable[..., tuple[Any, ...]]
+_LITERAL = (int, bool, type(None), str)
+
+
+def compile_graph(graph: Graph) -> Function:
+    """The function ``(inputs) -> outputs`` of a graph; every primitive is one call of its reference.
+
+    An array is dropped after its last use, and a primitive with a ``donating`` form overwrites an operand
+    that this function made and nobody reads again.
+    """
+    return _Writer(graph).function()
+
+
+def source(graph: Graph) -> str:
+    """The text of the function, as ``THALWEG_SHOW=program`` prints it."""
+    return _Writer(graph).text()
+
+
+class _Writer:
+    """Writes the Python text of one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.instrs = graph.live(graph.outputs)
+        self.names: dict[str, Any] = {"asarray": np.asarray}
+        self.constants: dict[int, str] = {}
+        self.uses = Counter(slot for instr in self.instrs for slot in set(instr.ins))
+        self.uses.update(set(graph.outputs))
+        self.owned: set[int] = set()
+        self.roots: dict[int, int] = {}
+        self.lines: list[str] = []
+        self.instr_of_line: dict[int, int] = {}
+
+    def text(self) -> str:
+        n = self.graph.n_inputs
+        head = "def run(inputs):"
+        self.lines = [head, f"    {', '.join(f'v{i}' for i in range(n))}{',' if n else ''} = inputs"]
+        if not n:
+            self.lines.pop()
+        for index, instr in enumerate(self.instrs):
+            self._write(index, instr)
+        results = [self._result(slot) for slot in self.graph.outputs]
+        self.lines.append(f"    return ({', '.join(results)}{',' if results else ''})")
+        return "\n".join(self.lines)
+
+    def function(self) -> Function:
+        text = self.text()
+        exec(compile(text, "<thalweg program>", "exec"), self.names)
+        function: Function = self.names["run"]
+        function.instr_of_line = self.instr_of_line  # type: ignore[attr-defined]  # for error reports
+        return function
+
+    def _result(self, slot: int) -> str:
+        aval = self.graph.avals[slot]
+        name = self.constants.get(slot, f"v{slot}")
+        return f"asarray({name})" if aval is not None and not aval.shape else name
+
+    def _write(self, index: int, instr: Instr) -> None:
+        primitive, statics, ins, outs = instr
+        if primitive.name == "constant":
+            self.constants[outs[0]] = name = f"c{outs[0]}"
+            self.names[name] = primitive.reference(**primitive.unpack(statics))
+            return
+        name, call = self._callee(instr)
+        self.names[name] = call
+        given = [self.constants.get(s, f"v{s}") for s in ins]
+        given += [f"{k}={self._static(v)}" for k, v in zip(primitive.statics, statics, strict=True)]
+        left = ", ".join(f"v{s}" for s in outs)
+        self.lines.append(f"    {left} = {name}({', '.join(given)})")
+        self.instr_of_line[len(self.lines)] = index
+        self._forget(instr)
+
+    def _callee(self, instr: Instr) -> tuple[str, Callable[..., Any]]:
+        """The reference, or its donating form where the first operand is this function's own and dying."""
+        primitive = instr.primitive
+        donating = getattr(primitive.reference, "donating", None)
+        if donating is not None and self._dying(instr.ins[0]):
+            return f"{primitive.name}_donated", donating
+        return primitive.name, primitive.reference
+
+    def _dying(self, slot: int) -> bool:
+        root = self.roots.get(slot, slot)
+        alias_in_use = any(self.uses[s] > 0 for s, r in self.roots.items() if r == root and s != slot)
+        return slot in self.owned and self.uses[slot] == 1 and not alias_in_use
+
+    def _forget(self, instr: Instr) -> None:
+        """Note who owns the new arrays, and drop what is not read again."""
+        for slot in instr.outs:
+            if instr.primitive.elementwise or hasattr(instr.primitive.reference, "donating"):
+                self.owned.add(slot)
+        if not instr.primitive.dense and instr.ins:
+            base = instr.ins[0]
+            for slot in instr.outs:
+                self.roots[slot] = self.roots.get(base, base)
+        dead = []
+        for slot in set(instr.ins):
+            self.uses[slot] -= 1
+            if self.uses[slot] == 0 and slot not in self.constants:
+                dead.append(f"v{slot}")
+        dead += [f"v{s}" for s in instr.outs if self.uses[s] == 0]
+        if dead:
+            self.lines.append(f"    del {', '.join(sorted(dead))}")
+
+    def _static(self, value: Any) -> str:
+        if type(value) in _LITERAL or (type(value) is tuple and all(type(v) in _LITERAL for v in value)):
+            return repr(value)
+        name = f"k{len(self.names)}"
+        self.names[name] = value
+        return name

@@ -1,0 +1,118 @@
+"""A Program: what a trace runs as."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir.aval import Aval
+from ..ir.graph import Graph, Instr
+from .interpreter import compile_graph, source
+
+if TYPE_CHECKING:
+    from .trace import Position
+
+_SHOW = frozenset(os.environ.get("THALWEG_SHOW", "").split(","))
+
+
+class Program:
+    """A graph ready to run on a tier. Calling it maps a list of arrays to a tuple of arrays.
+
+    Attributes:
+        graph: what it computes.
+        where: for each instruction, the user's line that recorded it ("" if unknown).
+    """
+
+    __slots__ = ("graph", "where", "_run")
+
+    def __init__(self, graph: Graph, where: Sequence[str] = ()) -> None:
+        self.graph, self.where = graph, where
+        self._run = compile_graph(graph)
+
+    def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        try:
+            with np.errstate(all="ignore"):
+                return self._run(inputs)
+        except Exception as error:
+            self._explain(error)
+            raise
+
+    def _explain(self, error: Exception) -> None:
+        """Add the user's line to an error that comes after the record."""
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == "<thalweg program>":
+                index = self._run.instr_of_line.get(trace.tb_lineno)  # type: ignore[attr-defined]
+                if index is not None and index < len(self.where) and self.where[index]:
+                    error.add_note(f"recorded at {self.where[index]}")
+                return
+            trace = trace.tb_next
+
+
+def assemble(path: list[Position], n_leaves: int, alive: tuple[bool, ...]) -> Program:
+    """The program of a trace: its edges' graphs one after another, each value computed once,
+    nothing computed that no living result needs."""
+    leaf_avals: list[Aval | None] = [None] * n_leaves
+    for position in path:
+        assert position.graph is not None
+        for ref, aval in zip(position.refs, position.graph.avals, strict=False):
+            if ref is not None and ref < 0:
+                leaf_avals[-1 - ref] = aval
+    joined = _Joined(leaf_avals)
+    results: list[int] = []
+    for position in path:
+        assert position.graph is not None
+        operands = [-1 if r is None else (results[r] if r >= 0 else -1 - r) for r in position.refs]
+        results.extend(joined.append(position.graph, operands, position.where))
+    outputs = tuple(slot for slot, lives in zip(results, alive, strict=True) if lives)
+    graph = Graph(joined.avals, n_leaves, joined.instrs, outputs)
+    kept = graph.live(outputs)
+    graph = Graph(joined.avals, n_leaves, kept, outputs)
+    _show(path, graph)
+    return Program(graph, [joined.where[instr.outs[0]] for instr in kept])
+
+
+class _Joined:
+    """Graphs in a row, with value numbering across them."""
+
+    def __init__(self, leaf_avals: list[Aval | None]) -> None:
+        self.avals = list(leaf_avals)
+        self.instrs: list[Instr] = []
+        self.where: dict[int, str] = {}
+        self._seen: dict[Any, tuple[int, ...]] = {}
+        self._dense = {slot for slot, aval in enumerate(leaf_avals) if aval is None or aval.dense}
+
+    def append(self, graph: Graph, operands: list[int], where: str) -> list[int]:
+        place = list(operands)
+        for primitive, statics, ins, outs in graph.instrs:
+            given = tuple(place[s] for s in ins)
+            if primitive.name == "dense" and given[0] in self._dense:
+                place.append(given[0])
+                continue
+            key = (primitive, statics, given)
+            made = self._seen.get(key)
+            if made is None:
+                made = tuple(range(len(self.avals), len(self.avals) + len(outs)))
+                self._seen[key] = made
+                self.avals.extend(graph.avals[s] for s in outs)
+                self.instrs.append(Instr(primitive, statics, given, made))
+                self.where[made[0]] = where
+                if primitive.dense and (not primitive.elementwise or self._dense.issuperset(given)):
+                    self._dense.update(made)
+            place.extend(made)
+        return [place[s] for s in graph.outputs]
+
+
+def _show(path: list[Position], graph: Graph) -> None:
+    """Print the stages that ``THALWEG_SHOW`` names: trace, graph, program."""
+    if "trace" in _SHOW:
+        for position in path:
+            print(f"{getattr(position.op, '__name__', position.op)}{position.refs}  {position.where}", file=sys.stderr)
+    if "graph" in _SHOW:
+        print(graph, file=sys.stderr)
+    if "program" in _SHOW:
+        print(source(graph), file=sys.stderr)

@@ -1,0 +1,62 @@
+"""The three ways an operation is carried out: recorded, at once, or (eager tier) recorded nowhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..ir.graph import Graph
+from .program import Program
+from .state import state
+from .trace import Op, Trace, trie
+from .value import Value
+
+
+def record(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...] = ()) -> list[Value]:
+    """Record ``op`` on this thread's trace, or compute it now on the eager tier."""
+    if state.eager:
+        return execute(op, operands, statics)
+    return state.trace.record(op, operands, statics)
+
+
+def graph_of(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]) -> Graph:
+    """The graph that ``op`` has on operands like these."""
+    return trie.graph(op, statics, tuple([None if v is None else v.aval for v in operands]))
+
+
+def execute(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...] = ()) -> list[Value]:
+    """Compute ``op`` at once, running first what its operands wait for."""
+    graph = graph_of(op, operands, statics)
+    return execute_graph(graph, operands)
+
+
+def execute_graph(graph: Graph, operands: Sequence[Value | None]) -> list[Value]:
+    program = graph.function
+    if program is None:
+        program = graph.function = Program(graph)
+    arrays = program([None if v is None else v.get() for v in operands])
+    return [Value(aval, array) for aval, array in zip(graph.out_avals(), arrays, strict=True)]
+
+
+def synchronize() -> None:
+    """Run what this thread has recorded."""
+    state.trace.run()
+
+
+def clear_caches() -> None:
+    """Forget all graphs, positions and programs; what is recorded runs first."""
+    synchronize()
+    trie.clear()
+    state.trace = Trace()
+
+
+
+
+def _begin_anew() -> None:
+    """A forked child starts with an empty recorder of its own."""
+    state.trace = Trace()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=synchronize, after_in_child=_begin_anew)

@@ -1,0 +1,281 @@
+"""The recorder: a trace per thread, walking a trie that remembers every way taken before.
+
+Note: edges. What is recorded is an edge: one operation, a whole ``backward()`` or a whole
+``optimizer.step()``. Its key is (op, statics, operand references); a reference is the slot of an earlier
+result (>= 0), the number of a leaf seen before in this trace (< 0), or the Aval of a leaf that is new.
+The first time a key is met its Graph is built; from then on an edge costs a dict look-up.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+
+from ..ir.aval import Aval
+from ..ir.builder import Builder, Var
+from ..ir.graph import Graph
+from .program import Program, assemble
+from .value import Storage, Value
+
+Op = Callable[..., Any]
+Ref = int | None
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_MAX_GRAPHS, _MAX_POSITIONS = 50_000, 100_000
+_LONG, _TOO_LONG = 200, 5_000
+
+
+class Pending(Protocol):
+    """Where a pending Value comes from."""
+
+    def realize(self, value: Value) -> None: ...
+
+
+class Position:
+    """A node of the trie: how it was reached, what its edge computes, where it leads."""
+
+    __slots__ = ("next", "parent", "graph", "refs", "base", "n_leaves", "out_avals", "programs", "where", "op")
+
+    def __init__(
+        self, parent: Position | None, op: Op | None, graph: Graph | None, refs: tuple[Ref, ...], n_leaves: int
+    ) -> None:
+        self.next: dict[Any, Position] = {}
+        self.parent, self.op, self.graph, self.refs, self.n_leaves = parent, op, graph, refs, n_leaves
+        self.base = 0 if parent is None else parent.base + len(parent.out_avals)
+        self.out_avals: tuple[Aval, ...] = () if graph is None else graph.out_avals()
+        self.programs: dict[tuple[bool, ...], Program] = {}
+        self.where = "" if parent is None else user_line()
+
+    def path(self) -> list[Position]:
+        """The positions from the first edge to this one."""
+        found: list[Position] = []
+        here: Position | None = self
+        while here is not None and here.graph is not None:
+            found.append(here)
+            here = here.parent
+        found.reverse()
+        return found
+
+
+class _Trie:
+    """The root, shared by all threads; forgotten whole when it has grown too large."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.root = Position(None, None, None, (), 0)
+        self.size = 0
+        self.graphs: dict[Any, Graph] = {}
+
+    def graph(self, op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
+        """The graph of ``op`` on operands like these; built the first time."""
+        key = (op, statics, avals)
+        found = self.graphs.get(key)
+        if found is None:
+            if len(self.graphs) >= _MAX_GRAPHS:
+                self.graphs.clear()
+            found = self.graphs[key] = build(op, statics, avals)
+        return found
+
+    def grow(self, trace: Trace, key: Any, op: Op, statics: tuple[Any, ...], refs: tuple[Ref, ...]) -> Position:
+        """A new position after the trace's, for an edge met for the first time."""
+        graph = self.graph(op, statics, tuple(None if r is None else trace.aval_of(r) for r in refs))
+        if self.size >= _MAX_POSITIONS:
+            self.clear()
+        self.size += 1
+        position = Position(trace.position, op, graph, refs, len(trace.leaves))
+        trace.position.next[key] = position
+        return position
+
+
+trie = _Trie()
+
+
+def build(op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
+    """Run ``op`` on Vars and keep what it wrote."""
+    builder = Builder(avals)
+    results = op(*builder.inputs(), *statics)
+    outputs: tuple[Var, ...] = tuple(results) if isinstance(results, tuple | list) else (results,)
+    return builder.finish(outputs)
+
+
+def user_line() -> str:
+    """``file:line`` of the innermost frame outside the package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Failed:
+    """What the pending results of a failed trace wait for: its error, again."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def realize(self, value: Value) -> None:
+        raise self.error
+
+
+class Trace:
+    """What one thread has recorded since its last run."""
+
+    __slots__ = (
+        "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
+        "__weakref__",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.strangers = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.position = trie.root
+        self.values: list[weakref.ref[Value]] = []
+        self.leaves: list[Value] = []
+        self.leaf_of: dict[Value, int] = {}
+        self.overwritten: list[tuple[Storage, Value | None]] = []
+        self.backward = False
+        self.missed = ""
+
+    def aval_of(self, ref: int) -> Aval:
+        """The aval of a result or a leaf by its reference."""
+        if ref < 0:
+            return self.leaves[-1 - ref].aval
+        here = self.position
+        while ref < here.base:
+            assert here.parent is not None
+            here = here.parent
+        return here.out_avals[ref - here.base]
+
+    def record(self, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]) -> list[Value]:
+        """Take the edge of ``op`` on ``operands``; gives its pending results."""
+        for v in operands:
+            if v is not None and v.array is None and v.trace is not self:
+                v.get()
+        with self.lock:
+            leaves, leaf_of = self.leaves, self.leaf_of
+            n_before = len(leaves)
+            key: list[Any] = [op, statics]
+            for v in operands:
+                if v is None:
+                    key.append(None)
+                elif v.trace is self:
+                    key.append(v.slot)
+                else:
+                    n = leaf_of.get(v)
+                    if n is None:
+                        leaves.append(v)
+                        leaf_of[v] = -len(leaves)
+                        key.append(v.aval)
+                    else:
+                        key.append(n)
+            edge = tuple(key)
+            position = self.position.next.get(edge)
+            if position is None:
+                position = self._miss(edge, op, operands, statics, n_before)
+            self.position = position
+            values = self.values
+            slot, made = position.base, []
+            for aval in position.out_avals:
+                v = Value(aval, None, self, slot)
+                values.append(weakref.ref(v))
+                made.append(v)
+                slot += 1
+            if slot > _TOO_LONG and not self.backward:
+                self.run()
+            return made
+
+    def _miss(
+        self, edge: Any, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...], n_before: int
+    ) -> Position:
+        refs = tuple(
+            None if v is None else (v.slot if v.trace is self else self.leaf_of[v]) for v in operands
+        )
+        try:
+            position = trie.grow(self, edge, op, statics, refs)
+        except BaseException:
+            for v in self.leaves[n_before:]:
+                del self.leaf_of[v]
+            del self.leaves[n_before:]
+            raise
+        self.missed = self.missed or position.where
+        return position
+
+    def is_long(self) -> bool:
+        return len(self.values) > _LONG and not self.backward
+
+    def overwrite(self, storage: Storage, value: Value) -> None:
+        """Put a pending value into ``storage``, to be taken back if this trace fails."""
+        self.overwritten.append((storage, storage.value))
+        storage.value = value
+        storage.version += 1
+
+    def realize(self, value: Value) -> None:
+        with self.lock:
+            if value.array is None:
+                if value.trace is not self:
+                    assert value.trace is not None
+                    value.trace.realize(value)
+                    return
+                self.run()
+        if value.array is None:
+            raise AssertionError(f"a value judged dead was asked for: {value.aval}")
+
+    def run(self) -> None:
+        """Compute what is recorded and alive, and begin anew.
+
+        A failure leaves storages as they were before this trace and makes its results raise the error.
+        An interrupt leaves the trace as it is: the next read runs it again.
+        """
+        with self.lock:
+            if not self.values:
+                self._reset()
+                return
+            held = [ref() for ref in self.values]
+            alive = tuple([v is not None for v in held])
+            position = self.position
+            program = position.programs.get(alive)
+            if program is None:
+                program = position.programs[alive] = assemble(position.path(), position.n_leaves, alive)
+            try:
+                results = program([v.array for v in self.leaves])
+            except Exception as error:
+                self._fail(held, error)
+                raise
+            for v, result in zip([v for v in held if v is not None], results, strict=True):
+                v.array = result
+                v.trace = None
+            self._count_strangers()
+            self._reset()
+
+    def _fail(self, held: list[Value | None], error: Exception) -> None:
+        failed = Failed(error)
+        for storage, old in reversed(self.overwritten):
+            if storage.value is not None and storage.value.trace is self:
+                storage.value = old
+        for v in held:
+            if v is not None:
+                v.trace = failed
+        self._reset()
+
+    def _count_strangers(self) -> None:
+        """Warn once when a training loop never comes round the same way."""
+        if not self.backward or self.strangers < 0:
+            return
+        self.strangers = self.strangers + 1 if self.missed else 0
+        if self.strangers == 50:
+            self.strangers = -1
+            warnings.warn(
+                f"thalweg: this training loop has not repeated itself in 50 rounds; what varies was recorded at "
+                f"{self.missed}. Each round is planned anew, which costs time: keep sizes and axes equal "
+                "between rounds, or pass what changes as a number or a tensor.",
+                stacklevel=3,
+            )

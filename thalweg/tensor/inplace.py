@@ -1,0 +1,82 @@
+"""Writing to tensors: a new Value for the storage, and the tape kept in step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.composite import Op, op
+from ..ops.movement import strided_write
+from ..runtime.state import state
+from .core import TensorCore
+from .dispatch import dispatch
+
+
+def _copy_slices(base: Any, value: Any, offset: Any, shape: Any, strides: Any) -> Any:
+    return strided_write(base, value.astype(base.dtype), offset, shape=shape, strides=strides)
+
+
+_COPY_SLICES = Op(_copy_slices, "CopySlices")
+
+
+@op("CopyBackwards")
+def _convert(value: Any, dtype: Any, shape: Any) -> Any:
+    return value.astype(dtype).broadcast_to(shape)
+
+
+def check_writable(target: TensorCore) -> None:
+    """Raise where an in-place write would change a leaf that the tape needs."""
+    if not state.grad:
+        return
+    if target._requires_grad and target._node is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    base = target._base
+    if base is not None and base._requires_grad and base._node is None:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def assign(target: Any, new: Any) -> Any:
+    """Make ``target`` show ``new`` (a tensor of a shape that broadcasts to it); gives ``target``."""
+    check_writable(target)
+    aval = target._aval()
+    if new.dtype is not aval.dtype or tuple(new.shape) != aval.shape:
+        if new.dtype.category > aval.dtype.category:
+            raise RuntimeError(
+                f"result type {new.dtype} can't be cast to the desired output type {aval.dtype}: "
+                "use a tensor of the higher type, or convert the value first"
+            )
+        new = fitted(new, aval)
+    return put(target, new)
+
+
+def fitted(new: Any, aval: Any) -> Any:
+    """``new`` in the type and, broadcast, the shape of ``aval``."""
+    shape = tuple(new.shape)
+    if len(shape) > len(aval.shape) or any(
+        n not in (1, m) for n, m in zip(reversed(shape), reversed(aval.shape), strict=False)
+    ):
+        raise RuntimeError(
+            f"in-place write: a value of shape {list(shape)} does not broadcast to the tensor's {list(aval.shape)}"
+        )
+    return dispatch(_convert, (new,), (aval.dtype, aval.shape))
+
+
+def put(target: Any, new: Any) -> Any:
+    """``assign`` where shape and type are known to fit."""
+    if not (state.grad and (target.requires_grad or new.requires_grad)):
+        target._write(new._read())
+        return target
+    base = target._base
+    if base is None:
+        target._write(new._read())
+        target._node, target._nr, target._requires_grad = new._node, new._nr, False
+        target._tape_version += 1
+        return target
+    layout, start = target._layout(), base._layout()
+    if not start.is_contiguous():
+        raise RuntimeError("in-place write through a view of a strided view: clone() the base first")
+    operands = (base, new, layout.offset - start.offset)
+    written = dispatch(_COPY_SLICES, operands, (layout.shape, layout.strides))
+    base._write(written._read())
+    base._node, base._nr = written._node, written._nr
+    base._tape_version += 1
+    return target

@@ -1,0 +1,108 @@
+"""Whether operations are noted on the tape."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..runtime.state import state
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Mode:
+    """A grad mode as context manager and as decorator."""
+
+    def __init__(self, enabled: bool, inference: bool | None = None) -> None:
+        self._enabled, self._inference = enabled, inference
+        self._before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        state.grad = self._enabled
+        if self._inference is not None:
+            state.inference = self._inference
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad, state.inference = self._before.pop()
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with type(self)._like(self):
+                return function(*args, **kwargs)
+
+        return within  # type: ignore[return-value]  # same signature as ``function``
+
+    def _like(self) -> _Mode:
+        return _Mode(self._enabled, self._inference)
+
+
+class no_grad(_Mode):
+    """Within it nothing is noted on the tape. Also a decorator, with or without parentheses."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]  # used as a bare decorator
+        return made(function)
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(_Mode):
+    """Within it operations are noted on the tape, even inside ``no_grad``."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]  # used as a bare decorator
+        return made(function)
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class inference_mode(_Mode):
+    """Like ``no_grad``; tensors made within it can never take part in a tape."""
+
+    def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:
+        made = super().__new__(cls)
+        if isinstance(mode, bool):
+            return made
+        made.__init__(True)  # type: ignore[misc]  # used as a bare decorator
+        return made(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode and state.grad, mode)
+
+
+class set_grad_enabled(_Mode):
+    """Set the grad mode at once; as a context manager, until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(mode)
+        self._at_call = (state.grad, state.inference)
+        state.grad = mode
+
+    def __enter__(self) -> None:
+        self._before.append(self._at_call)
+        state.grad = self._enabled
+
+    def __call__(self, function: F) -> F:
+        state.grad = self._at_call[0]
+        return super().__call__(function)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are noted on the tape now."""
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether inference mode is on."""
+    return state.inference

@@ -1,0 +1,138 @@
+"""The tape: nodes that remember how a tensor was computed."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..ir.vjp import Vjp
+from ..runtime.value import Value
+
+if TYPE_CHECKING:
+    from .core import Tensor
+
+Edge = tuple["Node", int]
+stamps = itertools.count()
+
+
+class Node:
+    """One operation on the tape. ``stamp`` grows with time, so a node's inputs have smaller ones.
+
+    Attributes:
+        vjp: the gradient graph, or None for a leaf's node and for a custom function.
+        next: for each operand the (node, output number) that its gradient goes to, or None.
+        saved: the Values that the gradient graph reads; None once freed.
+        avals: of the outputs.
+    """
+
+    __slots__ = ("vjp", "next", "saved", "avals", "stamp", "hooks", "pre_hooks", "tensor_hooks", "retained",
+                 "metadata_", "__weakref__")  # fmt: skip
+
+    kinds: ClassVar[dict[str, type[Node]]] = {}
+    plain: ClassVar[bool] = True
+
+    vjp: Vjp | None
+    next: tuple[Edge | None, ...]
+    saved: tuple[Value, ...] | None
+
+    def __init__(
+        self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any
+    ) -> None:
+        self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
+        self.stamp = next(stamps)
+        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.pre_hooks: dict[int, Callable[..., Any]] | None = None
+        self.tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
+        self.retained: dict[int, weakref.ref[Tensor]] | None = None
+
+    @classmethod
+    def kind(cls, name: str) -> type[Node]:
+        """The class of nodes called ``name``, as ``type(y.grad_fn).__name__`` shows it."""
+        found = cls.kinds.get(name)
+        if found is None:
+            found = cls.kinds[name] = type(name, (cls,), {"__slots__": ()})
+        return found
+
+    def name(self) -> str:
+        """The operation's name, for example ``AddBackward0``."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes of the operands, with which of their outputs it was; (None, 0) where nothing flows."""
+        return tuple((None, 0) if edge is None else edge for edge in self.next)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        if not hasattr(self, "metadata_"):
+            self.metadata_: dict[Any, Any] = {}
+        return self.metadata_
+
+    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node's gradient is computed."""
+        if self.hooks is None:
+            self.hooks = {}
+        return Handle(self.hooks, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(grad_outputs)`` before this node's gradient is computed."""
+        if self.pre_hooks is None:
+            self.pre_hooks = {}
+        return Handle(self.pre_hooks, hook)
+
+    def hooks_of(self, nr: int) -> dict[int, Callable[..., Any]]:
+        """The hooks on output ``nr``, which a tensor's ``register_hook`` fills."""
+        if self.tensor_hooks is None:
+            self.tensor_hooks = {}
+        return self.tensor_hooks.setdefault(nr, {})
+
+    @property
+    def is_hooked(self) -> bool:
+        return bool(self.hooks or self.pre_hooks or (self.tensor_hooks and any(self.tensor_hooks.values())))
+
+    def free(self) -> None:
+        """Let go of what was saved; a second backward then fails."""
+        self.saved = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+
+class AccumulateGrad(Node):
+    """The end of the tape at a leaf: what arrives is added to ``variable.grad``."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Tensor) -> None:
+        super().__init__(None, (), (), (variable._aval(),))
+        self.variable = variable
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+
+class Handle:
+    """What registering a hook gives back: ``remove()`` takes the hook away."""
+
+    _ids: ClassVar[itertools.count[int]] = itertools.count()
+
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any], first: bool = False) -> None:
+        self.id = next(self._ids)
+        self._hooks = hooks
+        hooks[self.id] = hook
+        if first:
+            others = [(k, v) for k, v in hooks.items() if k != self.id]
+            hooks.clear()
+            hooks[self.id] = hook
+            hooks.update(others)
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
