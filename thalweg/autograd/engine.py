@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ir.builder import Var
 from ..ir.vjp import sum_to
 from ..ops.composite import Op
@@ -19,15 +21,7 @@ from ..runtime.value import Value
 from ..tensor.core import TensorCore
 from ..tensor.dispatch import wrap
 from ..tensor.node import AccumulateGrad, Node
-from .slow_road import walk_slowly
-
-_FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
-
+from .slow_road import FREED, walk_slowly
 
 def nodes_below(roots: Sequence[Node]) -> list[Node]:
     """All nodes that the roots reach, the latest first: a topological order, since stamps grow."""
@@ -133,7 +127,7 @@ class _Plan:
             nodes.append((node.vjp, node.avals, targets))
             if node.vjp is not None:
                 if node.saved is None:
-                    raise RuntimeError(_FREED)
+                    raise RuntimeError(FREED)
                 operands.extend(node.saved)
         roots = tuple([((index[n], nr), n.avals[nr]) for n, nr, _ in self.roots])
         operands.extend([old for _, old in sinks])
@@ -150,8 +144,6 @@ class _Plan:
 
 def wrap_ones(aval: Any) -> Value:
     """A realized array of ones."""
-    import numpy as np
-
     return Value(aval, np.ones(aval.shape, aval.dtype.numpy))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..ir.vjp import Vjp
 from ..ops.composite import Op
 from ..runtime.state import state
@@ -12,6 +14,12 @@ from ..tensor.dispatch import dispatch, wrap
 from ..tensor.node import AccumulateGrad, Node
 
 Place = tuple[Node, int]
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
 
 
 def tape_op(tape: Vjp, name: str) -> Op:
@@ -57,9 +65,7 @@ def apply_node(node: Node, incoming: list[Any], create_graph: bool) -> list[Any]
     tape = node.vjp
     assert tape is not None
     if node.saved is None:
-        from .engine import _FREED
-
-        raise RuntimeError(_FREED)
+        raise RuntimeError(FREED)
     saved = [_saved_tensor(node, v, k, create_graph) for k, v in enumerate(node.saved)]
     full = [zeros_of(node.avals[nr]) if incoming[nr] is None else incoming[nr] for nr in tape.grads_of]
     results = dispatch(tape_op(tape, node.name().replace("Backward0", "BackwardBackward0")), (*saved, *full))
@@ -68,8 +74,6 @@ def apply_node(node: Node, incoming: list[Any], create_graph: bool) -> list[Any]
 
 
 def zeros_of(aval: Any) -> Any:
-    import numpy as np
-
     return wrap(Value(aval, np.zeros(aval.shape, aval.dtype.numpy)))
 
 
@@ -131,8 +135,6 @@ def _walk(
 
 
 def _ones(aval: Any) -> Any:
-    import numpy as np
-
     return wrap(Value(aval, np.ones(aval.shape, aval.dtype.numpy)))
 
 

@@ -38,6 +38,11 @@ class Size(tuple[int, ...]):
         return Size(tuple.__add__(self, other))
 
 
+def check_differentiable(dtype: DType) -> None:
+    if not dtype.is_floating_point:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+
+
 class TensorCore:
     """Storage, view and tape of a tensor. ``_view`` is None where the tensor is its whole storage."""
 
@@ -51,6 +56,7 @@ class TensorCore:
     _seen: tuple[Value, Value] | None = None
     _leaf_hooks: dict[int, Callable[..., Any]] | None = None
     _inference = False
+    _backward: Any = None
     _version_seen = 0
 
     _storage: Storage
@@ -87,6 +93,24 @@ class TensorCore:
     @property
     def requires_grad(self) -> bool:
         return self._requires_grad or self.grad_fn is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self._set_requires_grad(bool(wanted))
+
+    def _set_requires_grad(self, wanted: Any) -> None:
+        if self._node is not None:
+            if not wanted:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            return
+        if wanted:
+            check_differentiable(self.dtype)
+            if self._inference and not state.inference:
+                raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        self._requires_grad = wanted
 
     @property
     def is_leaf(self) -> bool:

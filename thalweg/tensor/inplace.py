@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..ops.composite import Op, op
@@ -80,3 +81,15 @@ def put(target: Any, new: Any) -> Any:
     base._node, base._nr = written._node, written._nr
     base._tape_version += 1
     return target
+
+
+def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method ``name_`` of the function ``name``: computes, then writes the result into the tensor."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check_writable(self)
+        return assign(self, function(self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    method.__doc__ = f"{function.__doc__} In place."
+    return method

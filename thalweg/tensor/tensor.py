@@ -1,34 +1,82 @@
-"""The Tensor class that people hold in their hands."""
+"""The Tensor class that people hold in their hands: its methods stand beside the functions they are."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import math as _m
+import numpy as np
+
+from .arithmetic import ArithmeticMethods
+from .convert import ConvertMethods
 from .core import TensorCore
+from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
 from .inplace import assign
+from .linear_algebra import ProductMethods
+from .pointwise import PointwiseMethods
+from .random import RandomMethods
+from .reduce import ReduceMethods
 
 
-class Tensor(TensorCore):
-    def __add__(self, other: Any) -> Tensor:
-        return _m.add(self, other)
+class Tensor(
+    ArithmeticMethods,
+    PointwiseMethods,
+    ReduceMethods,
+    ProductMethods,
+    RandomMethods,
+    ConvertMethods,
+    TensorCore,
+):
+    """Numbers in a grid of any rank, with the tape behind them.
 
-    __radd__ = __add__
+    ``Tensor(2, 3)`` is uninitialized (here: zeros) of that size; ``Tensor([[1, 2]])`` holds these numbers as
+    floats. Prefer ``thalweg.tensor``.
+    """
 
-    def __sub__(self, other: Any) -> Tensor:
-        return _m.sub(self, other)
+    def __new__(cls, *data: Any, device: Any = None) -> Any:
+        if len(data) == 1 and not isinstance(data[0], int):
+            made = from_array(infer_array(data[0], None).astype(np.float32))
+        else:
+            made = from_array(np.zeros(size_of(data), np.float32)) if data else from_array(np.zeros(0, np.float32))
+        twin: Any = object.__new__(cls)
+        twin._storage, twin._view, twin._node, twin._nr = made._storage, None, None, 0
+        twin._requires_grad = False
+        return twin
 
-    def __mul__(self, other: Any) -> Tensor:
-        return _m.mul(self, other)
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add the gradient of this tensor to ``grad`` of every leaf it came from."""
+        self._backward(self, gradient, retain_graph, create_graph, inputs)
 
-    __rmul__ = __mul__
+    def fill_(self, value: Any) -> Tensor:
+        """Write ``value`` everywhere."""
+        number = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
+        return assign(self, from_array(np.asarray(number).astype(self.dtype.numpy)))  # type: ignore[no-any-return]
 
-    def __isub__(self, other: Any) -> Tensor:
-        return assign(self, _m.sub(self, other))
+    def zero_(self) -> Tensor:
+        """Write 0 everywhere."""
+        return self.fill_(0)
 
-    def __matmul__(self, other: Any) -> Tensor:
-        return _m.matmul(self, other)
+    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """A new tensor of ``data``, in this tensor's type by default."""
+        return from_array(infer_array(data, dtype or self.dtype), requires_grad)
+
+    def new_zeros(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """Zeros in this tensor's type by default."""
+        return from_array(np.zeros(size_of(size), (dtype or self.dtype).numpy), requires_grad)
+
+    def new_ones(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """Ones in this tensor's type by default."""
+        return from_array(np.ones(size_of(size), (dtype or self.dtype).numpy), requires_grad)
+
+    def new_empty(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """A tensor yet to be written, in this tensor's type by default."""
+        return self.new_zeros(*size, dtype=dtype, requires_grad=requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        """``fill_value`` everywhere, in this tensor's type by default."""
+        return from_array(np.full(size_of((size,)), fill_value, (dtype or self.dtype).numpy), requires_grad)
 
 
 set_result_class(Tensor)

@@ -1,0 +1,123 @@
+"""Gradients against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..tensor.core import TensorCore
+from ..tensor.creation import from_array
+from ..tensor.modes import enable_grad, no_grad
+from .backward import grad
+
+
+class GradcheckError(RuntimeError):
+    """A gradient differs from finite differences."""
+
+
+def _outputs(result: Any) -> list[Any]:
+    many = result if isinstance(result, tuple | list) else [result]
+    return [t for t in many if isinstance(t, TensorCore) and t.dtype.is_floating_point]
+
+
+def _numerical(function: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float) -> list[Any]:
+    """For each output the Jacobian (inputs' elements, outputs' elements) by central differences."""
+    base = np.array(inputs[which]._array())
+    rows: list[list[Any]] = []
+    with no_grad():
+        for k in range(base.size):
+            pair = []
+            for sign in (1, -1):
+                moved = base.copy()
+                moved.reshape(-1)[k] += sign * eps
+                args = [from_array(moved) if i == which else t for i, t in enumerate(inputs)]
+                pair.append([np.array(t._array()) for t in _outputs(function(*args))])
+            rows.append([((a - b) / (2 * eps)).reshape(-1) for a, b in zip(*pair, strict=True)])
+    count = len(_outputs(function(*inputs)))
+    return [np.array([row[o] for row in rows]) for o in range(count)]
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    **accepted: Any,
+) -> bool:
+    """Whether the gradients of ``func`` at ``inputs`` (float64) agree with central differences.
+
+    Raises:
+        GradcheckError: they differ, and ``raise_exception`` is set.
+        ValueError: no input requires grad.
+    """
+    inputs = (inputs,) if isinstance(inputs, TensorCore) else tuple(inputs)
+    followed = [i for i, t in enumerate(inputs) if isinstance(t, TensorCore) and t.requires_grad]
+    if not followed:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
+    outputs = _outputs(func(*inputs))
+    for which in followed:
+        expected = _numerical(func, inputs, which, eps)
+        for o, out in enumerate(outputs):
+            if not out.requires_grad:
+                continue
+            found = np.zeros_like(expected[o])
+            for k in range(out._aval().size):
+                seed = np.zeros(tuple(out.shape), out.dtype.numpy)
+                seed.reshape(-1)[k] = 1
+                (g,) = grad(out, inputs[which], from_array(seed), retain_graph=True, allow_unused=True)
+                if g is not None:
+                    found[:, k] = g._array().reshape(-1)
+            if not np.allclose(found, expected[o], rtol, atol, equal_nan=True):
+                if not raise_exception:
+                    return False
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {o} with respect to input {which},\n"
+                    f"numerical:{expected[o]}\nanalytical:{found}\n"
+                )
+    return True
+
+
+def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any) -> bool:
+    """Whether the gradients of the gradients of ``func`` agree with central differences."""
+    inputs = (inputs,) if isinstance(inputs, TensorCore) else tuple(inputs)
+    outputs = _outputs(func(*inputs))
+    if grad_outputs is None:
+        rng = np.random.RandomState(0)
+        grad_outputs = [from_array(rng.uniform(-1, 1, tuple(o.shape)).astype(o.dtype.numpy), True) for o in outputs]
+    n = len(inputs)
+
+    def first(*args: Any) -> tuple[Any, ...]:
+        followed = [t for t in args[:n] if isinstance(t, TensorCore) and t.requires_grad]
+        results = _outputs(func(*args[:n]))
+        found = grad(results, followed, list(args[n:]), create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    leaves = [t.detach().requires_grad_() if isinstance(t, TensorCore) and t.requires_grad else t for t in inputs]
+    return gradcheck(_keeping_leaves(first, leaves), (*leaves, *grad_outputs), **options)
+
+
+def _keeping_leaves(function: Callable[..., Any], leaves: list[Any]) -> Callable[..., Any]:
+    """Finite differences replace an input by a plain tensor: let it be followed again."""
+
+    def call(*args: Any) -> Any:
+        again = [
+            a if i >= len(leaves) or not isinstance(a, TensorCore) or a.requires_grad or not _followed(leaves[i])
+            else a.requires_grad_()
+            for i, a in enumerate(args)
+        ]  # fmt: skip
+        with enable_grad():
+            return function(*again)
+
+    return call
+
+
+def _followed(t: Any) -> bool:
+    return isinstance(t, TensorCore) and t.requires_grad

@@ -1,0 +1,232 @@
+"""Random numbers: PyTorch's CPU stream, from NumPy's Mersenne twister.
+
+Each method draws as many raw 32-bit words as PyTorch does, in its order, so that a seeded program meets
+the same numbers and the stream stays in step. Learned by trial against torch 2.13.
+Source of the normals: Box and Muller 1958, "A note on the generation of random normal deviates".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+_DEFAULT_SEED = 67280421310721
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+class Generator:
+    """A stream of random numbers with a seed of its own."""
+
+    def __init__(self, device: Any = "cpu") -> None:
+        if str(device) != "cpu":
+            raise RuntimeError(f"Generator: device {str(device)!r} is not available: this build has 'cpu' only")
+        self.device = device
+        self._lock = threading.RLock()
+        self.manual_seed(_DEFAULT_SEED)
+
+    # Seeds and states
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Begin the stream of ``seed``, an integer in [-2**63, 2**64)."""
+        seed = int(seed)
+        if not -(2**63) <= seed < 2**64:
+            raise RuntimeError(f"Overflow when unpacking long: seed {seed} is outside [-2**63, 2**64)")
+        with self._lock:
+            self._seed = seed % 2**64
+            self._twister = np.random.RandomState(self._seed & 0xFFFFFFFF)
+            self._spare: float | None = None
+        return self
+
+    def seed(self) -> int:
+        """Begin a stream of a seed from the operating system; gives the seed."""
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
+        return self._seed
+
+    def initial_seed(self) -> int:
+        """The seed that the stream began with."""
+        return self._seed
+
+    def get_state(self) -> Array:
+        """(N,) uint8: where the stream is, for ``set_state``."""
+        with self._lock:
+            _, keys, position, _, _ = self._twister.get_state()  # type: ignore[misc]  # the tuple form
+            spare = math.nan if self._spare is None else self._spare
+            words = np.concatenate([np.array([self._seed, position], np.uint64), np.asarray(keys, np.uint64)])
+            return np.concatenate([words.view(np.uint8), np.array([spare]).view(np.uint8)])
+
+    def set_state(self, state: Any) -> Generator:
+        """Go on from where ``get_state`` was called."""
+        raw = np.ascontiguousarray(np.asarray(state), np.uint8)
+        if raw.size != 8 * (2 + 624 + 1):
+            raise RuntimeError(f"set_state: expected {8 * 627} bytes that get_state gave, got {raw.size}")
+        words = raw[:-8].view(np.uint64)
+        spare = float(raw[-8:].view(np.float64)[0])
+        with self._lock:
+            self.manual_seed(int(words[0]))
+            self._twister.set_state(("MT19937", words[2:].astype(np.uint32), int(words[1])))
+            self._spare = None if math.isnan(spare) else spare
+        return self
+
+    # Raw words
+
+    def _words(self, count: int) -> Array:
+        """The next ``count`` raw words, uint32."""
+        return self._twister.randint(0, 2**32, count, np.uint32)
+
+    def _longs(self, count: int) -> Array:
+        """The next ``count`` pairs of words as uint64, the high word first."""
+        words = self._words(2 * count).astype(np.uint64)
+        return (words[0::2] << np.uint64(32)) | words[1::2]
+
+    def _unit(self, count: int, dtype: np.dtype[Any]) -> Array:
+        """``count`` numbers in [0, 1): 24 random bits in float32, 53 in float64."""
+        if dtype == _F32:
+            return (self._words(count) & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(2.0**-24)
+        return (self._longs(count) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
+
+    # Distributions
+
+    def random(self, shape: Shape, dtype: Any = np.float32) -> Array:
+        """Uniform in [0, 1)."""
+        with self._lock:
+            return self._unit(math.prod(shape), np.dtype(dtype)).reshape(shape)
+
+    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Uniform in [low, high)."""
+        if low > high:
+            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+        kind = np.dtype(dtype).type
+        return np.asarray(self.random(shape, dtype) * kind(high - low) + kind(low), dtype)
+
+    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Normal with the given mean and standard deviation."""
+        if std < 0:
+            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+        count, kind = math.prod(shape), np.dtype(dtype)
+        with self._lock:
+            if count < 16:
+                draws = np.array([self._one_normal() for _ in range(count)], np.float64)
+                return (draws * std + mean).astype(kind).reshape(shape)
+            units = self._unit(count, kind)
+            whole = count - count % 16
+            values = np.empty(count, kind)
+            values[:whole] = _box_muller(units[:whole], mean, std)
+            if whole != count:
+                values[-16:] = _box_muller(self._unit(16, kind), mean, std)
+        return values.reshape(shape)
+
+    def _one_normal(self) -> float:
+        """One normal in float64; they come in pairs, and the second is kept for the next call."""
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            return spare
+        u, v = self._unit(2, _F64).tolist()
+        radius, angle = math.sqrt(-2 * math.log1p(-v)), 2 * math.pi * u
+        self._spare = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+    def integers(self, low: int, high: int, shape: Shape, dtype: Any = np.int64) -> Array:
+        """Whole numbers in [low, high)."""
+        if low >= high:
+            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        count, span = math.prod(shape), high - low
+        with self._lock:
+            if span >= 2**32:
+                found = self._longs(count) % np.uint64(span) if span < 2**64 else self._longs(count)
+            else:
+                found = self._words(count).astype(np.uint64) % np.uint64(span)
+        return (found.astype(np.int64) + low).astype(dtype).reshape(shape)
+
+    def any_integers(self, shape: Shape, dtype: Any = np.int64) -> Array:
+        """Whole numbers over all that the type holds: from 0 up to its maximum (2**mantissa for floats)."""
+        kind = np.dtype(dtype)
+        count = math.prod(shape)
+        with self._lock:
+            if kind == np.int64:
+                return (self._longs(count) & np.uint64(2**63 - 1)).astype(kind).reshape(shape)
+            if kind == _F64:
+                return (self._longs(count) % np.uint64(2**53 + 1)).astype(kind).reshape(shape)
+            top = 2**24 + 1 if kind == _F32 else (2 if kind == np.bool_ else int(np.iinfo(kind).max) + 1)
+            return (self._words(count) % np.uint32(top)).astype(kind).reshape(shape)
+
+    def permutation(self, n: int) -> Array:
+        """(n,) int64: 0 to n-1 in random order. Source: Fisher and Yates 1938."""
+        with self._lock:
+            draws = self._words(max(n - 1, 0))
+        offsets = (draws % np.arange(n, 1, -1, dtype=np.uint32)).tolist() if n > 1 else []
+        order = list(range(n))
+        for i, offset in enumerate(offsets):
+            j = i + offset
+            order[i], order[j] = order[j], order[i]
+        return np.array(order, np.int64)
+
+    def bernoulli(self, p: float, shape: Shape) -> Array:
+        """bool: True with probability ``p``."""
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+        with self._lock:
+            return (self._unit(math.prod(shape), _F64) < p).reshape(shape)
+
+    def bernoulli_array(self, p: Array) -> Array:
+        """bool of p's shape: True with probability ``p`` of each element."""
+        if p.size and not bool(np.all((p >= 0) & (p <= 1))):
+            raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: probabilities lie in [0, 1]")
+        with self._lock:
+            return np.asarray(self._unit(p.size, p.dtype).reshape(p.shape) < p)
+
+    def exponential(self, shape: Shape, rate: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Exponential with the given rate."""
+        if rate <= 0:
+            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
+        with self._lock:
+            units = self._unit(math.prod(shape), _F64)
+        return (-np.log1p(-units) / rate).astype(dtype).reshape(shape)
+
+    def multinomial(self, weights: Array, count: int, replacement: bool = False) -> Array:
+        """(..., count) int64: indices drawn in proportion to the last axis of ``weights``."""
+        if count == 1 or not replacement:
+            race = weights / self.exponential(weights.shape, 1.0, weights.dtype)
+            order = np.argsort(-race, axis=-1, kind="stable")
+            return np.ascontiguousarray(order[..., :count])
+        sums = np.cumsum(weights, axis=-1, dtype=weights.dtype)
+        shares = sums / sums[..., -1:]
+        with self._lock:
+            units = self._unit(math.prod(weights.shape[:-1]) * count, _F64)
+        rows = shares.reshape(-1, weights.shape[-1])
+        picks = [np.searchsorted(row, u) for row, u in zip(rows, units.reshape(len(rows), count), strict=True)]
+        last = weights.shape[-1] - 1
+        return np.minimum(np.array(picks), last).reshape(*weights.shape[:-1], count).astype(np.int64)
+
+
+def _box_muller(units: Array, mean: float, std: float) -> Array:
+    """Normals of uniforms, in groups of 16: eight radii, then eight angles."""
+    kind = units.dtype.type
+    groups = units.reshape(-1, 2, 8)
+    radius = np.sqrt(kind(-2) * np.log(kind(1) - groups[:, 0]))
+    angle = kind(2 * math.pi) * groups[:, 1]
+    values = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return (values * kind(std) + kind(mean)).reshape(-1)
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Begin the default stream of ``seed``."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Begin the default stream anew from the operating system; gives the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default stream."""
+    return default_generator.initial_seed()

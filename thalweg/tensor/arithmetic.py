@@ -1,0 +1,461 @@
+"""Arithmetic and elementwise functions, and Tensor's operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir.builder import Var
+from ..ir.dtype import bool_
+from ..ops import elementwise as e
+from ..ops.composite import floating, op, promoted
+from . import pointwise as p
+from .core import TensorCore
+from .creation import from_array
+from .dispatch import dispatch
+from .inplace import inplace
+from .pointwise import binary, give
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Number = bool | int | float
+
+
+@op("AddBackward0")
+def _add(x: Var, y: Var, alpha: Number) -> Var:
+    x, y = promoted(x, y)
+    if x.dtype is bool_:
+        return x | y
+    return x + (y if alpha == 1 else y * alpha)
+
+
+@op("SubBackward0")
+def _sub(x: Var, y: Var, alpha: Number) -> Var:
+    x, y = promoted(x, y)
+    if x.dtype is bool_:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported: use `^` or logical_xor() instead"
+        )
+    return x - (y if alpha == 1 else y * alpha)
+
+
+@op("RsubBackward1")
+def _rsub(x: Var, y: Var, alpha: Number) -> Var:
+    return _sub(y, x, alpha)  # type: ignore[no-any-return]  # an Op gives what its function gives
+
+
+@op("MulBackward0")
+def _mul(x: Var, y: Var) -> Var:
+    x, y = promoted(x, y)
+    return x & y if x.dtype is bool_ else x * y
+
+
+@op("DivBackward0")
+def _div(x: Var, y: Var, rounding_mode: str | None) -> Var:
+    x, y = promoted(x, y)
+    if rounding_mode is None or x.dtype.is_floating_point:
+        quotient = floating(x) / floating(y)
+        if rounding_mode is None:
+            return quotient
+        return e.floor_divide(x, y) if rounding_mode == "floor" else e.trunc(quotient)
+    whole = e.floor_divide(x, y)
+    if rounding_mode == "floor":
+        return whole
+    inexact = (whole * y).ne(x) & (whole < 0)
+    return whole + inexact.astype(x.dtype)
+
+
+@op("PowBackward1")
+def _pow(x: Var, y: Var) -> Var:
+    x, y = promoted(x, y)
+    return x**y
+
+
+@op("PowBackward0")
+def _pow_scalar(x: Var, exponent: Number) -> Var:
+    """The exponent is static, so that squares and roots get primitives of their own."""
+    if isinstance(exponent, float):
+        x = floating(x)
+    elif exponent < 0 and not x.dtype.is_floating_point:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if exponent == 2 and x.dtype is not bool_:
+        return x * x
+    if exponent == 0.5:
+        return e.sqrt(x)
+    if exponent == -1:
+        return e.reciprocal(x)
+    return x**exponent
+
+
+def add(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """``input + alpha * other``, broadcast."""
+    return give(dispatch(_add, (input, other), (alpha,)), out)
+
+
+def sub(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """``input - alpha * other``, broadcast."""
+    return give(dispatch(_sub, (input, other), (alpha,)), out)
+
+
+def rsub(input: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
+    """``other - alpha * input``, broadcast."""
+    return dispatch(_rsub, (input, other), (alpha,))  # type: ignore[no-any-return]
+
+
+def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input * other``, broadcast."""
+    return give(dispatch(_mul, (input, other)), out)
+
+
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+    """``input / other``, broadcast; rounded by ``rounding_mode`` None, "trunc" or "floor"."""
+    if rounding_mode not in (None, "trunc", "floor"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
+    return give(dispatch(_div, (input, other), (rounding_mode,)), out)
+
+
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input ** exponent``, broadcast; either may be a number."""
+    if isinstance(exponent, bool | int | float) and isinstance(input, TensorCore):
+        return give(dispatch(_pow_scalar, (input,), (exponent,)), out)
+    return give(dispatch(_pow, (input, exponent)), out)
+
+
+def square(input: Tensor) -> Tensor:
+    """``input ** 2``."""
+    return pow(input, 2)
+
+
+
+floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.")
+remainder = binary("remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign.")
+fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.")
+atan2 = binary("atan2", e.atan2, "Atan2Backward0", "Angle of the point (other, input), in radians.", to_float=True)
+hypot = binary("hypot", e.hypot, "HypotBackward0", "sqrt(x*x + y*y).")
+copysign = binary("copysign", e.copysign, "CopysignBackward0", "Magnitude of x, sign of y.", to_float=True)
+maximum = binary("maximum", e.maximum, "MaximumBackward0", "The larger of each pair.")
+minimum = binary("minimum", e.minimum, "MinimumBackward0", "The smaller of each pair.")
+eq = binary("eq", e.eq, "", "Where x == y.")
+ne = binary("ne", e.ne, "", "Where x != y.")
+lt = binary("lt", e.lt, "", "Where x < y.")
+le = binary("le", e.le, "", "Where x <= y.")
+gt = binary("gt", e.gt, "", "Where x > y.")
+ge = binary("ge", e.ge, "", "Where x >= y.")
+bitwise_and = binary("bitwise_and", e.bitwise_and, "", "Bitwise and; for bool, logical and.")
+bitwise_or = binary("bitwise_or", e.bitwise_or, "", "Bitwise or; for bool, logical or.")
+bitwise_xor = binary("bitwise_xor", e.bitwise_xor, "", "Bitwise exclusive or.")
+bitwise_left_shift = binary("bitwise_left_shift", e.shift_left, "", "x * 2**y by shifting bits.")
+bitwise_right_shift = binary("bitwise_right_shift", e.shift_right, "", "x / 2**y by shifting bits.")
+subtract, multiply, divide, true_divide = sub, mul, div, div
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+
+@op("")
+def _logical(x: Var, y: Var, name: str) -> Var:
+    truths = [v if v.dtype is bool_ else v.ne(0) for v in (x, y)]
+    return _LOGIC[name](*truths)  # type: ignore[no-any-return]  # primitives give Vars
+
+
+_LOGIC = {"and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor}
+
+
+def logical_and(input: Tensor, other: Any) -> Tensor:
+    """Where both are nonzero."""
+    return dispatch(_logical, (input, other), ("and",))  # type: ignore[no-any-return]
+
+
+def logical_or(input: Tensor, other: Any) -> Tensor:
+    """Where either is nonzero."""
+    return dispatch(_logical, (input, other), ("or",))  # type: ignore[no-any-return]
+
+
+def logical_xor(input: Tensor, other: Any) -> Tensor:
+    """Where exactly one is nonzero."""
+    return dispatch(_logical, (input, other), ("xor",))  # type: ignore[no-any-return]
+
+
+@op("ClampBackward1")
+def _clamp(x: Var, low: Var | None, high: Var | None) -> Var:
+    """At a bound the gradient passes, as in PyTorch (``clamp_min(0.)`` at 0 gives 1)."""
+    x, *bounds = promoted(*(v for v in (x, low, high) if v is not None))
+    if low is not None:
+        bound = bounds.pop(0)
+        x = e.where(x < bound, bound, x)
+    if high is not None:
+        bound = bounds.pop(0)
+        x = e.where(x > bound, bound, x)
+    return x
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """Each element limited to [min, max]; either bound may be a number, a tensor or None."""
+    if min is None and max is None:
+        raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
+    return give(dispatch(_clamp, (input, min, max)), out)  # type: ignore[no-any-return]
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """Each element, but at least ``min``."""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """Each element, but at most ``max``."""
+    return clamp(input, max=max)
+
+
+@op("LerpBackward0")
+def _lerp(start: Var, end: Var, weight: Var) -> Var:
+    start, end, weight = promoted(start, end, weight)
+    near = start + weight * (end - start)
+    far = end - (end - start) * (1 - weight)
+    return e.where(e.abs_(weight) < 0.5, near, far)  # type: ignore[no-any-return]
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """``input + weight * (end - input)``."""
+    return dispatch(_lerp, (input, end, weight))  # type: ignore[no-any-return]
+
+
+@op("AddcmulBackward0")
+def _addcmul(x: Var, a: Var, b: Var, value: Var) -> Var:
+    x, a, b, value = promoted(x, a, b, value)
+    return x + value * a * b
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """``input + value * tensor1 * tensor2``."""
+    return dispatch(_addcmul, (input, tensor1, tensor2, value))  # type: ignore[no-any-return]
+
+
+@op("AddcdivBackward0")
+def _addcdiv(x: Var, a: Var, b: Var, value: Var) -> Var:
+    x, a, b, value = promoted(x, a, b, value)
+    return x + value * (a / b)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """``input + value * tensor1 / tensor2``."""
+    return dispatch(_addcdiv, (input, tensor1, tensor2, value))  # type: ignore[no-any-return]
+
+
+@op("RoundBackward0")
+def _round(x: Var, decimals: int) -> Var:
+    if not x.dtype.is_floating_point or decimals == 0:
+        return e.round_(x)  # type: ignore[no-any-return]
+    scale = 10.0 ** abs(decimals)
+    return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest whole number (or decimal), halves to even."""
+    return dispatch(_round, (input,), (decimals,))  # type: ignore[no-any-return]
+
+
+@op("NanToNumBackward0")
+def _nan_to_num(x: Var, nan: float, posinf: float, neginf: float) -> Var:
+    def full(value: float) -> Var:
+        return x.builder.constant(value, x.dtype)
+
+    if not x.dtype.is_floating_point:
+        return x
+    kept = e.where(e.isnan(x), full(nan), x)
+    kept = e.where(x.eq(float("inf")), full(posinf), kept)
+    return e.where(x.eq(float("-inf")), full(neginf), kept)  # type: ignore[no-any-return]
+
+
+def nan_to_num(
+    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """NaN and the infinities replaced; by default with 0 and the type's largest and smallest numbers."""
+    if not input.dtype.is_floating_point:
+        return input.clone()
+    limits = np.finfo(input.dtype.numpy)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    return dispatch(_nan_to_num, (input,), (nan, high, low))  # type: ignore[no-any-return]
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Where |input - other| <= atol + rtol * |other|."""
+    _same_dtype("isclose", input, other)
+    return from_array(np.isclose(input._array(), other._array(), rtol, atol, equal_nan))
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements are close: |input - other| <= atol + rtol * |other|."""
+    _same_dtype("allclose", input, other)
+    return bool(np.allclose(input._array(), other._array(), rtol, atol, equal_nan))
+
+
+def _same_dtype(name: str, a: Tensor, b: Tensor) -> None:
+    if a.dtype is not b.dtype:
+        raise RuntimeError(f"{name}: {a.dtype} did not match {b.dtype}: convert one of them")
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether shapes and all elements are the same."""
+    return tuple(input.shape) == tuple(other.shape) and bool(np.array_equal(input._array(), other._array()))
+
+
+def _reflected(function: Any) -> Any:
+    return lambda self, other: function(other, self)
+
+
+def _operator(function: Any, name: str) -> Any:
+    """An operator: NotImplemented for what is no number, tensor or array, so that Python asks the other side."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        if isinstance(other, TensorCore | bool | int | float):
+            return function(self, other)
+        if isinstance(other, np.ndarray | np.generic):
+            return function(self, from_array(np.array(other)))
+        return NotImplemented
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _rpow(input: Tensor, other: Any) -> Tensor:
+    """``other ** input``."""
+    return pow(other, input)
+
+
+def _rdiv(input: Tensor, other: Any) -> Tensor:
+    """``other / input``."""
+    return div(other, input)
+
+
+class ArithmeticMethods(TensorCore):
+    """Tensor's operators, and its methods of pairs of elements."""
+
+    __add__ = __radd__ = _operator(add, "__add__")
+    __sub__ = _operator(sub, "__sub__")
+    __rsub__ = _operator(rsub, "__rsub__")
+    __mul__ = __rmul__ = _operator(mul, "__mul__")
+    __truediv__ = _operator(div, "__truediv__")
+    __rtruediv__ = _operator(_rdiv, "__rtruediv__")
+    __floordiv__ = _operator(floor_divide, "__floordiv__")
+    __rfloordiv__ = _operator(_reflected(floor_divide), "__rfloordiv__")
+    __mod__ = _operator(remainder, "__mod__")
+    __rmod__ = _operator(_reflected(remainder), "__rmod__")
+    __pow__ = _operator(pow, "__pow__")
+    __rpow__ = _operator(_rpow, "__rpow__")
+    __neg__ = p.neg
+    __abs__ = p.abs
+    __invert__ = p.bitwise_not
+    __and__ = __rand__ = _operator(bitwise_and, "__and__")
+    __or__ = __ror__ = _operator(bitwise_or, "__or__")
+    __xor__ = __rxor__ = _operator(bitwise_xor, "__xor__")
+    __lshift__ = _operator(bitwise_left_shift, "__lshift__")
+    __rshift__ = _operator(bitwise_right_shift, "__rshift__")
+    __eq__ = _operator(eq, "__eq__")
+    __ne__ = _operator(ne, "__ne__")
+    __lt__ = _operator(lt, "__lt__")
+    __le__ = _operator(le, "__le__")
+    __gt__ = _operator(gt, "__gt__")
+    __ge__ = _operator(ge, "__ge__")
+    __iadd__ = inplace(add)
+    __isub__ = inplace(sub)
+    __imul__ = inplace(mul)
+    __itruediv__ = inplace(div)
+    __ifloordiv__ = inplace(floor_divide)
+    __imod__ = inplace(remainder)
+    __ipow__ = inplace(pow)
+    __iand__ = inplace(bitwise_and)
+    __ior__ = inplace(bitwise_or)
+    __ixor__ = inplace(bitwise_xor)
+
+    add = add
+    sub = sub
+    rsub = rsub
+    mul = mul
+    div = div
+    pow = pow
+    floor_divide = floor_divide
+    remainder = remainder
+    fmod = fmod
+    atan2 = atan2
+    hypot = hypot
+    copysign = copysign
+    maximum = maximum
+    minimum = minimum
+    eq = eq
+    ne = ne
+    lt = lt
+    le = le
+    gt = gt
+    ge = ge
+    bitwise_and = bitwise_and
+    bitwise_or = bitwise_or
+    bitwise_xor = bitwise_xor
+    bitwise_left_shift = bitwise_left_shift
+    bitwise_right_shift = bitwise_right_shift
+    subtract = subtract
+    multiply = multiply
+    divide = divide
+    true_divide = true_divide
+    not_equal = not_equal
+    less = less
+    less_equal = less_equal
+    greater = greater
+    greater_equal = greater_equal
+    logical_and = logical_and
+    logical_or = logical_or
+    logical_xor = logical_xor
+    clamp = clamp
+    clamp_min = clamp_min
+    clamp_max = clamp_max
+    lerp = lerp
+    addcmul = addcmul
+    addcdiv = addcdiv
+    round = round
+    nan_to_num = nan_to_num
+    isclose = isclose
+    allclose = allclose
+    equal = equal
+    square = square
+    clip = clamp
+
+    add_ = inplace(add)
+    sub_ = inplace(sub)
+    mul_ = inplace(mul)
+    div_ = inplace(div)
+    pow_ = inplace(pow)
+    floor_divide_ = inplace(floor_divide)
+    remainder_ = inplace(remainder)
+    fmod_ = inplace(fmod)
+    atan2_ = inplace(atan2)
+    hypot_ = inplace(hypot)
+    copysign_ = inplace(copysign)
+    eq_ = inplace(eq)
+    ne_ = inplace(ne)
+    lt_ = inplace(lt)
+    le_ = inplace(le)
+    gt_ = inplace(gt)
+    ge_ = inplace(ge)
+    bitwise_and_ = inplace(bitwise_and)
+    bitwise_or_ = inplace(bitwise_or)
+    bitwise_xor_ = inplace(bitwise_xor)
+    subtract_ = inplace(subtract)
+    multiply_ = inplace(multiply)
+    divide_ = inplace(divide)
+    true_divide_ = inplace(true_divide)
+    logical_and_ = inplace(logical_and)
+    logical_or_ = inplace(logical_or)
+    logical_xor_ = inplace(logical_xor)
+    clamp_ = inplace(clamp)
+    clamp_min_ = inplace(clamp_min)
+    clamp_max_ = inplace(clamp_max)
+    lerp_ = inplace(lerp)
+    addcmul_ = inplace(addcmul)
+    addcdiv_ = inplace(addcdiv)
+    round_ = inplace(round)
+    nan_to_num_ = inplace(nan_to_num)
+    square_ = inplace(square)
+    clip_ = clamp_

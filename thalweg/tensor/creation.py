@@ -1,0 +1,298 @@
+"""New tensors: from data, from numbers, like another one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir import dtype as d
+from ..ir.dtype import DType, get_default_dtype
+from ..runtime.device import Device, as_device
+from ..runtime.value import Storage, realized
+from .core import TensorCore, check_differentiable
+from .dispatch import wrap
+from .view import View
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+DeviceLike = Device | str | None
+
+
+def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
+    """A tensor that owns ``array``, which nobody may write to from now on."""
+    if not array.flags.c_contiguous:
+        array = np.array(array, order="C")
+    t = wrap(realized(array))
+    if requires_grad:
+        check_differentiable(t.dtype)
+        t._requires_grad = True
+    return t
+
+
+def infer_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    """A new array of nested numbers, arrays or tensors, in PyTorch's inferred type."""
+    if isinstance(data, TensorCore):
+        array = np.array(data._array())
+    elif isinstance(data, np.ndarray | np.generic):
+        array = np.array(data)
+        d.from_numpy(array.dtype)
+    else:
+        array = _from_nested(data, dtype)
+    return array if dtype is None else np.asarray(array.astype(dtype.numpy, copy=False))
+
+
+def _from_nested(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    shape: list[int] = []
+    probe = data
+    while isinstance(probe, Sequence) and not isinstance(probe, str):
+        shape.append(len(probe))
+        if not probe:
+            return np.zeros(shape, (dtype or get_default_dtype()).numpy)
+        probe = probe[0]
+    if isinstance(probe, str) or probe is None:
+        raise TypeError(f"new(): invalid data type {type(probe).__name__!r}: tensor() takes numbers")
+    try:
+        array = np.array(_plain(data, tuple(shape), 0))
+    except OverflowError:
+        raise RuntimeError("Overflow when unpacking long: a number does not fit in 64 bits") from None
+    if array.dtype == object or array.dtype.kind in "US":
+        raise TypeError(f"tensor(): could not make numbers of {type(probe).__name__}")
+    if isinstance(probe, np.ndarray | np.generic | TensorCore):
+        return array
+    if array.dtype.kind == "f" and array.dtype != get_default_dtype().numpy and dtype is None:
+        array = array.astype(get_default_dtype().numpy)
+    return array
+
+
+def _plain(data: Any, shape: tuple[int, ...], depth: int) -> Any:
+    """Nested data as lists, with the check that it is rectangular."""
+    if isinstance(data, TensorCore):
+        return data._array()
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        if depth >= len(shape):
+            raise TypeError(f"only numbers can be converted to tensor elements, got a {type(data).__name__} at depth {depth}")
+        if len(data) != shape[depth]:
+            raise ValueError(
+                f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)}): rows must be equally long"
+            )
+        return [_plain(item, shape, depth + 1) for item in data]
+    return data
+
+
+def tensor(
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A new tensor with a copy of ``data`` (numbers, nested sequences, an array or a tensor)."""
+    as_device(device)
+    return from_array(infer_array(data, dtype), requires_grad)
+
+
+def as_tensor(data: Any, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """``data`` as a tensor, sharing its memory where possible."""
+    as_device(device)
+    if isinstance(data, TensorCore):
+        return data if dtype is None or dtype is data.dtype else data.to(dtype)  # type: ignore
+    if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype.numpy):
+        return from_numpy(data)
+    return tensor(data, dtype=dtype)
+
+
+asarray = as_tensor
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor that shares the memory of ``ndarray``: writing to one changes the other.
+
+    Raises:
+        TypeError: the array's element type has no counterpart.
+        ValueError: the array has a negative stride.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtype = d.from_numpy(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError(
+            f"from_numpy: the array has a negative stride, {ndarray.strides}: make a copy of it with array.copy()"
+        )
+    size = ndarray.itemsize
+    t = wrap(realized(np.empty(0, dtype.numpy)))
+    if ndarray.flags.c_contiguous:
+        t._storage = Storage.sharing(ndarray, None)
+        return t
+    if any(s % size for s in ndarray.strides):
+        raise ValueError("from_numpy: given numpy array strides not a multiple of the element byte size: copy() it")
+    reach = 1 + sum((n - 1) * s // size for n, s in zip(ndarray.shape, ndarray.strides, strict=True))
+    flat = np.lib.stride_tricks.as_strided(ndarray, (reach,), (size,), writeable=ndarray.flags.writeable)
+    t._storage = Storage.sharing(flat, None)
+    t._view = View(ndarray.shape, tuple(s // size for s in ndarray.strides))
+    return t
+
+
+def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given as separate integers or as one sequence, checked."""
+    if len(size) == 1 and isinstance(size[0], Sequence):
+        size = tuple(size[0])
+    shape = tuple(int(n.item()) if isinstance(n, TensorCore) else _index(n) for n in size)  # type: ignore
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def _index(n: Any) -> int:
+    try:
+        return int(n.__index__())
+    except AttributeError:
+        raise TypeError(f"sizes must be integers, got {n!r} ({type(n).__name__})") from None
+
+
+def _filled(
+    shape: tuple[int, ...], fill: float, dtype: DType | None, device: DeviceLike, requires_grad: bool
+) -> Tensor:
+    as_device(device)
+    return from_array(np.full(shape, fill, (dtype or get_default_dtype()).numpy), requires_grad)
+
+
+def zeros(
+    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False, out: None = None
+) -> Tensor:
+    """Zeros of the given size."""
+    as_device(device)
+    return from_array(np.zeros(size_of(size), (dtype or get_default_dtype()).numpy), requires_grad)
+
+
+def ones(
+    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False, out: None = None
+) -> Tensor:
+    """Ones of the given size."""
+    return _filled(size_of(size), 1, dtype, device, requires_grad)
+
+
+def empty(
+    *size: Any,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor whose elements are yet to be written; here they are zeros."""
+    return zeros(size_of(size), dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full(
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``fill_value`` everywhere, in the type of the value unless ``dtype`` says otherwise."""
+    value = fill_value.item() if isinstance(fill_value, TensorCore) else fill_value  # type: ignore
+    return _filled(size_of((size,)), value, dtype or d.of_scalar(value), device, requires_grad)
+
+
+def _like(source: TensorCore, dtype: DType | None) -> tuple[tuple[int, ...], DType]:
+    return tuple(source.shape), dtype or source.dtype
+
+
+def zeros_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
+               requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+    """Zeros of the shape and type of ``input``."""
+    shape, kind = _like(input, dtype)
+    return zeros(shape, dtype=kind, device=device, requires_grad=requires_grad)
+
+
+def ones_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
+              requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+    """Ones of the shape and type of ``input``."""
+    shape, kind = _like(input, dtype)
+    return _filled(shape, 1, kind, device, requires_grad)
+
+
+def empty_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
+               requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+    """A tensor yet to be written, of the shape and type of ``input``; here it is zeros."""
+    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None, device: DeviceLike = None,
+              requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+    """``fill_value`` everywhere, of the shape and type of ``input``."""
+    shape, kind = _like(input, dtype)
+    return _filled(shape, fill_value, kind, device, requires_grad)
+
+
+def arange(
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """(N,) the numbers start, start + step, ... below ``end``; N = ceil((end - start) / step)."""
+    start, end, step = (x.item() if isinstance(x, TensorCore) else x for x in (start, end, step))  # type: ignore
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (step > 0 and start > end) or (step < 0 and start < end):
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    kind = dtype or (d.int64 if whole else get_default_dtype())
+    count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
+    exact = np.int64 if whole else np.float64
+    as_device(device)
+    return from_array((start + np.arange(count, dtype=exact) * step).astype(kind.numpy), requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: DType | None = None, device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """(steps,) evenly spaced numbers from ``start`` to ``end``, both included."""
+    start, end = (float(x.item()) if isinstance(x, TensorCore) else x for x in (start, end))  # type: ignore
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
+    kind = (dtype or get_default_dtype()).numpy
+    as_device(device)
+    if steps < 2:
+        return from_array(np.full(steps, start, kind), requires_grad)
+    work = kind if kind.kind == "f" else np.dtype(np.float32)
+    step = work.type((end - start) / (steps - 1)) if work == kind else work.type((end - start) / (steps - 1))
+    index = np.arange(steps)
+    low = work.type(start) + step * index.astype(work)
+    high = work.type(end) - step * (steps - 1 - index).astype(work)
+    return from_array(np.where(index < steps // 2, low, high).astype(kind), requires_grad)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: DType | None = None,
+    device: DeviceLike = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """(steps,) numbers from base**start to base**end, evenly spaced on a log scale."""
+    exponents = linspace(start, end, steps, dtype=d.float64)._array()
+    kind = (dtype or get_default_dtype()).numpy
+    return from_array(np.power(float(base), exponents).astype(kind), requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: DType | None = None, device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """(n, m) ones on the diagonal, zeros elsewhere; square by default."""
+    as_device(device)
+    size_of((n, n if m is None else m))
+    return from_array(np.eye(n, m, dtype=(dtype or get_default_dtype()).numpy), requires_grad)
+
+
+def scalar_tensor(s: float, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+    """() one number."""
+    return full((), s, dtype=dtype or get_default_dtype(), device=device)

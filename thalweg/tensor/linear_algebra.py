@@ -1,0 +1,138 @@
+"""Matrix products of every rank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..ir.builder import Var
+from ..ops.composite import Op, op
+from ..ops.contraction import matmul as _product
+from .core import TensorCore
+from .dispatch import dispatch
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def _same_dtype(x: Any, y: Any) -> None:
+    if x.dtype is not y.dtype:
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert one")
+
+
+def multiplied(x: Var, y: Var) -> Var:
+    """``x @ y`` by the rank rules: a vector is a row on the left and a column on the right."""
+    _same_dtype(x, y)
+    left = x.reshape((1, *x.shape)) if x.ndim == 1 else x
+    right = y.reshape((*y.shape, 1)) if y.ndim == 1 else y
+    if left.ndim > 2 and right.ndim == 2:
+        rows = left.reshape((_rows(left), left.shape[-1]))
+        product: Var = _product(rows, right)
+        product = product.reshape((*left.shape[:-1], right.shape[-1]))
+    else:
+        product = _product(left, right)
+    shape = list(product.shape)
+    if y.ndim == 1:
+        shape.pop()
+    if x.ndim == 1:
+        shape.pop(-1 if y.ndim == 1 else -2)
+    return product.reshape(tuple(shape))
+
+
+def _rows(x: Var) -> int:
+    rows = 1
+    for n in x.shape[:-1]:
+        rows *= n
+    return rows
+
+
+_NODES = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (2, 2): "MmBackward0", (1, 2): "SqueezeBackward4"}
+_OPS: dict[str, Op] = {}
+
+
+def _matmul_op(x: Any, y: Any) -> Op:
+    """The op whose tape node has PyTorch's name for operands of these ranks."""
+    ranks = (x.ndim, y.ndim)
+    name = _NODES.get(ranks) or ("BmmBackward0" if ranks == (3, 3) else "UnsafeViewBackward0")
+    found = _OPS.get(name)
+    if found is None:
+        found = _OPS[name] = Op(multiplied, name)
+    return found
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product.
+
+    Args:
+        input: (K,), (N, K) or (..., N, K).
+        other: (K,), (K, M) or (..., K, M); leading axes broadcast.
+    Returns:
+        (..., N, M), without N for a 1-d input and without M for a 1-d other.
+    """
+    if not input.ndim or not other.ndim:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D"
+        )
+    return dispatch(_matmul_op(input, other), (input, other))  # type: ignore[no-any-return]
+
+
+def _ranked(name: str, left: int, right: int, doc: str) -> Any:
+    def function(input: Tensor, mat2: Tensor) -> Tensor:
+        if input.ndim != left or mat2.ndim != right:
+            raise RuntimeError(
+                f"{name}: expected a {left}-D and a {right}-D tensor, got shapes {list(input.shape)} and {list(mat2.shape)}"
+            )
+        return matmul(input, mat2)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+mm = _ranked("mm", 2, 2, "(N, K) @ (K, M) gives (N, M).")
+mv = _ranked("mv", 2, 1, "(N, K) @ (K,) gives (N,).")
+dot = _ranked("dot", 1, 1, "(K,) by (K,) gives () the sum of products.")
+bmm = _ranked("bmm", 3, 3, "(B, N, K) @ (B, K, M) gives (B, N, M).")
+
+
+@op("AddmmBackward0")
+def _addmm(bias: Var, x: Var, y: Var, beta: Any, alpha: Any) -> Var:
+    product = multiplied(x, y)
+    product = product if alpha == 1 else product * alpha
+    return product + (bias if beta == 1 else bias * beta)
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """``beta * input + alpha * (mat1 @ mat2)``; (N, K) by (K, M), input broadcasts to (N, M)."""
+    return dispatch(_addmm, (input, mat1, mat2), (beta, alpha))  # type: ignore[no-any-return]
+
+
+_addmv, _baddbmm = Op(_addmm.function, "AddmvBackward0"), Op(_addmm.function, "BaddbmmBackward0")
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """``beta * input + alpha * (mat @ vec)``; (N, K) by (K,)."""
+    return dispatch(_addmv, (input, mat, vec), (beta, alpha))  # type: ignore[no-any-return]
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """``beta * input + alpha * (batch1 @ batch2)``; (B, N, K) by (B, K, M)."""
+    return dispatch(_baddbmm, (input, batch1, batch2), (beta, alpha))  # type: ignore[no-any-return]
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """(N,) and (M,) give (N, M) the products of all pairs."""
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D tensors, but got {input.ndim}-D and {vec2.ndim}-D")
+    return input.unsqueeze(1) * vec2
+
+
+class ProductMethods(TensorCore):
+    """Tensor's matrix products."""
+
+    matmul, mm, mv, dot, bmm, addmm, addmv, baddbmm, outer = matmul, mm, mv, dot, bmm, addmm, addmv, baddbmm, outer
+    ger = outer
+
+    def __matmul__(self, other: Any) -> Tensor:
+        if not isinstance(other, TensorCore):
+            return NotImplemented
+        return matmul(self, other)  # type: ignore[arg-type]

@@ -1,0 +1,220 @@
+"""Functions of each element, one line each: the primitive, its tape node, what it computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..ir.builder import Var
+from ..ir.dtype import bool_
+from ..ir.primitive import Primitive
+from ..ops import elementwise as e
+from ..ops.composite import Op, elementwise, floating, op
+from .core import TensorCore
+from .dispatch import dispatch
+from .inplace import inplace
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class Unary(Protocol):
+    """A function of each element: any shape in, the same shape out."""
+
+    def __call__(self, input: Any, *, out: Any = None) -> Tensor: ...
+
+
+class Binary(Protocol):
+    """A function of pairs of elements: shapes that broadcast in, the broadcast shape out."""
+
+    def __call__(self, input: Any, other: Any, *, out: Any = None) -> Tensor: ...
+
+
+def give(result: Any, out: Any) -> Any:
+    """``result``, written into ``out`` where the caller gave one."""
+    if out is None:
+        return result
+    if tuple(out.shape) != tuple(result.shape):
+        raise RuntimeError(f"out: its shape {list(out.shape)} is not the result's {list(result.shape)}: give one that is")
+    return out.copy_(result)
+
+
+def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Unary:
+    """The public function of a primitive with one operand."""
+    applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+
+    def function(input: Any, *, out: Any = None) -> Any:
+        return give(dispatch(applied, (input,)), out)
+
+    return _named(function, name, doc)
+
+
+def binary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Binary:
+    """The public function of a primitive with two broadcasting operands."""
+    applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        return give(dispatch(applied, (input, other)), out)
+
+    return _named(function, name, doc)
+
+
+def _named(function: Any, name: str, doc: str) -> Any:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+@op("")
+def _isfinite(x: Var) -> Var:
+    return e.bitwise_not(e.isnan(x) | e.isinf(x))  # type: ignore[no-any-return]
+
+
+@op("")
+def _truth(x: Var) -> Var:
+    return x if x.dtype is bool_ else x.ne(0)
+
+
+@op("")
+def _logical_not(x: Var) -> Var:
+    return e.bitwise_not(_truth(x))  # type: ignore[no-any-return]
+
+
+@op("DegTwoRadBackward0")
+def _deg2rad(x: Var) -> Var:
+    return floating(x) * (3.141592653589793 / 180)
+
+
+neg = unary("neg", e.neg, "NegBackward0", "``-input``.")
+exp = unary("exp", e.exp, "ExpBackward0", "e to the power of each element.", to_float=True)
+exp2 = unary("exp2", e.exp2, "Exp2Backward0", "2 to the power of each element.", to_float=True)
+expm1 = unary("expm1", e.expm1, "Expm1Backward0", "exp(x) - 1, exact near 0.", to_float=True)
+log = unary("log", e.log, "LogBackward0", "Natural logarithm.", to_float=True)
+log2 = unary("log2", e.log2, "Log2Backward0", "Logarithm to base 2.", to_float=True)
+log10 = unary("log10", e.log10, "Log10Backward0", "Logarithm to base 10.", to_float=True)
+log1p = unary("log1p", e.log1p, "Log1PBackward0", "log(1 + x), exact near 0.", to_float=True)
+sqrt = unary("sqrt", e.sqrt, "SqrtBackward0", "Square root.", to_float=True)
+rsqrt = unary("rsqrt", e.rsqrt, "RsqrtBackward0", "1 / sqrt(x).", to_float=True)
+reciprocal = unary("reciprocal", e.reciprocal, "ReciprocalBackward0", "1 / x.", to_float=True)
+sigmoid = unary("sigmoid", e.sigmoid, "SigmoidBackward0", "1 / (1 + exp(-x)).", to_float=True)
+tanh = unary("tanh", e.tanh, "TanhBackward0", "Hyperbolic tangent.", to_float=True)
+relu = unary("relu", e.relu, "ReluBackward0", "max(x, 0).")
+erf = unary("erf", e.erf, "ErfBackward0", "The error function.", to_float=True)
+sin = unary("sin", e.sin, "SinBackward0", "Sine of radians.", to_float=True)
+cos = unary("cos", e.cos, "CosBackward0", "Cosine of radians.", to_float=True)
+tan = unary("tan", e.tan, "TanBackward0", "Tangent of radians.", to_float=True)
+asin = unary("asin", e.asin, "AsinBackward0", "Inverse sine, in radians.", to_float=True)
+acos = unary("acos", e.acos, "AcosBackward0", "Inverse cosine, in radians.", to_float=True)
+atan = unary("atan", e.atan, "AtanBackward0", "Inverse tangent, in radians.", to_float=True)
+sinh = unary("sinh", e.sinh, "SinhBackward0", "Hyperbolic sine.", to_float=True)
+cosh = unary("cosh", e.cosh, "CoshBackward0", "Hyperbolic cosine.", to_float=True)
+asinh = unary("asinh", e.asinh, "AsinhBackward0", "Inverse hyperbolic sine.", to_float=True)
+acosh = unary("acosh", e.acosh, "AcoshBackward0", "Inverse hyperbolic cosine.", to_float=True)
+atanh = unary("atanh", e.atanh, "AtanhBackward0", "Inverse hyperbolic tangent.", to_float=True)
+abs = unary("abs", e.abs_, "AbsBackward0", "Absolute value.")
+sign = unary("sign", e.sign, "SignBackward0", "-1, 0 or 1.")
+floor = unary("floor", e.floor, "FloorBackward0", "The largest whole number not above x.")
+ceil = unary("ceil", e.ceil, "CeilBackward0", "The smallest whole number not below x.")
+trunc = unary("trunc", e.trunc, "TruncBackward0", "x without its fraction.")
+isnan = unary("isnan", e.isnan, "", "Where x is NaN.")
+isinf = unary("isinf", e.isinf, "", "Where x is infinite.")
+signbit = unary("signbit", e.signbit, "", "Where the sign bit is set.")
+bitwise_not = unary("bitwise_not", e.bitwise_not, "", "Bits inverted; for bool, logical not.")
+absolute, negative, arcsin, arccos, arctan = abs, neg, asin, acos, atan
+arcsinh, arccosh, arctanh = asinh, acosh, atanh
+isfinite = unary("isfinite", _isfinite, "", "Where x is neither infinite nor NaN.")
+logical_not = unary("logical_not", _logical_not, "", "Where x is zero or False.")
+deg2rad = unary("deg2rad", _deg2rad, "", "Degrees as radians.")
+
+
+class PointwiseMethods(TensorCore):
+    """Tensor's methods of each element."""
+
+    neg = neg
+    exp = exp
+    exp2 = exp2
+    expm1 = expm1
+    log = log
+    log2 = log2
+    log10 = log10
+    log1p = log1p
+    sqrt = sqrt
+    rsqrt = rsqrt
+    reciprocal = reciprocal
+    sigmoid = sigmoid
+    tanh = tanh
+    relu = relu
+    erf = erf
+    sin = sin
+    cos = cos
+    tan = tan
+    asin = asin
+    acos = acos
+    atan = atan
+    sinh = sinh
+    cosh = cosh
+    asinh = asinh
+    acosh = acosh
+    atanh = atanh
+    abs = abs
+    sign = sign
+    floor = floor
+    ceil = ceil
+    trunc = trunc
+    isnan = isnan
+    isinf = isinf
+    signbit = signbit
+    bitwise_not = bitwise_not
+    isfinite = isfinite
+    logical_not = logical_not
+    deg2rad = deg2rad
+    absolute = absolute
+    negative = negative
+    arcsin = arcsin
+    arccos = arccos
+    arctan = arctan
+    arcsinh = arcsinh
+    arccosh = arccosh
+    arctanh = arctanh
+
+    neg_ = inplace(neg)
+    exp_ = inplace(exp)
+    exp2_ = inplace(exp2)
+    expm1_ = inplace(expm1)
+    log_ = inplace(log)
+    log2_ = inplace(log2)
+    log10_ = inplace(log10)
+    log1p_ = inplace(log1p)
+    sqrt_ = inplace(sqrt)
+    rsqrt_ = inplace(rsqrt)
+    reciprocal_ = inplace(reciprocal)
+    sigmoid_ = inplace(sigmoid)
+    tanh_ = inplace(tanh)
+    relu_ = inplace(relu)
+    erf_ = inplace(erf)
+    sin_ = inplace(sin)
+    cos_ = inplace(cos)
+    tan_ = inplace(tan)
+    asin_ = inplace(asin)
+    acos_ = inplace(acos)
+    atan_ = inplace(atan)
+    sinh_ = inplace(sinh)
+    cosh_ = inplace(cosh)
+    asinh_ = inplace(asinh)
+    acosh_ = inplace(acosh)
+    atanh_ = inplace(atanh)
+    abs_ = inplace(abs)
+    sign_ = inplace(sign)
+    floor_ = inplace(floor)
+    ceil_ = inplace(ceil)
+    trunc_ = inplace(trunc)
+    bitwise_not_ = inplace(bitwise_not)
+    logical_not_ = inplace(logical_not)
+    deg2rad_ = inplace(deg2rad)
+    absolute_ = inplace(absolute)
+    negative_ = inplace(negative)
+    arcsin_ = inplace(arcsin)
+    arccos_ = inplace(arccos)
+    arctan_ = inplace(arctan)
+    arcsinh_ = inplace(arcsinh)
+    arccosh_ = inplace(arccosh)
+    arctanh_ = inplace(arctanh)
