@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.aval import Aval
+from ..ir.aval import Aval, Shape
+from ..ir.builder import Var
 from ..ir.dtype import DType
+from ..ops.composite import Op
 from ..ops.movement import strided, strided_write
 from ..runtime.recorder import record
 from ..runtime.state import state
@@ -142,7 +144,7 @@ class TensorCore:
         if view is None:
             return value
         if value.array is None:
-            return record(strided, (value, number(view.offset)), (view.shape, view.strides))[0]
+            return record(_SEEN, (value, number(view.offset)), (view.shape, view.strides))[0]
         if self._seen is not None and self._seen[0] is value:
             return self._seen[1]
         found = realized(view.over(value.array))
@@ -185,7 +187,7 @@ class TensorCore:
         assert base is not None
         if base.array is None or value.array is None:
             operands = (base, value, number(view.offset))
-            return record(strided_write, operands, (view.shape, view.strides))[0]
+            return record(_WRITTEN, operands, (view.shape, view.strides))[0]
         self._seen, storage.value = None, None
         alone = sys.getrefcount(base) == _ALONE and sys.getrefcount(base.array) == _ALONE
         mine = alone and base.array.flags.writeable and base.array.flags.owndata
@@ -240,6 +242,17 @@ class TensorCore:
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         return Handle(self._hooks(), hook)
+
+
+def _seen(base: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
+    return strided(base, offset, shape=shape, strides=strides)  # type: ignore[no-any-return]
+
+
+def _written(base: Var, value: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
+    return strided_write(base, value, offset, shape=shape, strides=strides)  # type: ignore[no-any-return]
+
+
+_SEEN, _WRITTEN = Op(_seen, ""), Op(_written, "")
 
 
 class _Probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Graph
@@ -126,27 +127,47 @@ def _taped(op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | N
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def derived(op: Op, source: Any, view: View, statics: Statics) -> Tensor:
-    """A view of ``source``: nothing is recorded; on the tape it is ``op``, which computes the same."""
+def derived(op: Op, source: Any, view: View, statics: Statics, numbers: tuple[int, ...] = ()) -> Tensor:
+    """A view of ``source``: nothing is recorded; on the tape it is ``op``, which computes the same.
+
+    ``numbers`` are operands of ``op`` that may vary from call to call (an offset) without a new graph.
+    """
     t: Any = alias(source, view)
     base = source if source._base is None else source._base
     if state.grad and source.requires_grad:
-        t._node = view_node(op, source, statics)
-        layout = t._layout()
+        t._node = view_node(op, source, statics, numbers)
         t._base, t._made_at = base, base._tape_version
-        t._derive = lambda: (as_strided_node(base, layout), 0)
+        t._derive = lambda: (as_strided_node(base, view), 0)
     elif source._base is not None or source._storage.value is not None:
         t._base, t._made_at = base, base._tape_version
-        t._derive = lambda: (as_strided_node(base, t._layout()) if base.requires_grad else None, 0)
+        t._derive = lambda: (as_strided_node(base, view), 0)
     return t  # type: ignore[no-any-return]  # the class is known only at run time
 
 
-def view_node(op: Op, source: Any, statics: Statics) -> Node | None:
+def derived_parts(op: Op, source: Any, views: Sequence[View], statics: Statics) -> tuple[Tensor, ...]:
+    """Several views of ``source`` that are one node on the tape, as ``op`` gives them."""
+    if not (state.grad and source.requires_grad):
+        return tuple([derived(op, source, v, statics) for v in views])
+    node = view_node(op, source, statics)
+    with_tape = []
+    base = source if source._base is None else source._base
+    for nr, view in enumerate(views):
+        t: Any = alias(source, view)
+        t._node, t._nr, t._base, t._made_at = node, nr, base, base._tape_version
+        t._derive = lambda view=view: (as_strided_node(base, view), 0)
+        with_tape.append(t)
+    return tuple(with_tape)
+
+
+def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = ()) -> Node | None:
     """The tape node of a view operation on ``source``, whose result is not computed here."""
-    graph = trie.graph(op, statics, (source._aval(),))
-    tape = tape_of(graph, (True,))
-    assert tape is not None and not tape.saved_inputs and not tape.saved_outputs
-    return Node.kind(op.node)(tape, (source._edge(),), (), graph.out_avals())
+    given = [None, *[number(n) for n in numbers]]
+    graph = trie.graph(op, statics, (source._aval(), *[v.aval for v in given[1:] if v is not None]))
+    tape = tape_of(graph, (True, *[False] * len(numbers)))
+    assert tape is not None and 0 not in tape.saved_inputs and not tape.saved_outputs
+    saved = tuple([given[k] for k in tape.saved_inputs])
+    edges = (source._edge(), *[None] * len(numbers))
+    return Node.kind(op.node)(tape, edges, saved, graph.out_avals())  # type: ignore[arg-type]
 
 
 def as_strided_node(base: Any, layout: View) -> Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -197,7 +198,7 @@ _max_all, _min_all = Op(_amax.function, "MaxBackward1"), Op(_amin.function, "Min
 
 def not_empty(name: str, input: TensorCore, axes: tuple[int, ...]) -> None:
     """IndexError where an extreme of nothing is asked for."""
-    if any(input.shape[a] == 0 for a in axes):
+    if builtins.any(input.shape[a] == 0 for a in axes):
         raise IndexError(
             f"{name}(): Expected reduction dim to have non-zero size: the input's shape is {list(input.shape)}"
         )

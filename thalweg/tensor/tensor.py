@@ -11,17 +11,23 @@ from .convert import ConvertMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
+from .indexing import IndexMethods
 from .inplace import assign
 from .linear_algebra import ProductMethods
 from .pointwise import PointwiseMethods
 from .random import RandomMethods
 from .reduce import ReduceMethods
+from .shape import ShapeMethods
+from .sorting import SortMethods
 
 
 class Tensor(
     ArithmeticMethods,
     PointwiseMethods,
     ReduceMethods,
+    ShapeMethods,
+    IndexMethods,
+    SortMethods,
     ProductMethods,
     RandomMethods,
     ConvertMethods,

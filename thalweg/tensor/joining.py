@@ -1,0 +1,90 @@
+"""Tensors joined into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ops.composite import op, promoted
+from ..ops.movement import cat as _cat_primitive
+from .dispatch import dispatch
+from .reduce import wrap_dim
+from .shape import reshape, unsqueeze
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+@op("CatBackward0")
+def _cat(*parts_and_axis: Any) -> Any:
+    *parts, axis = parts_and_axis
+    return _cat_primitive(*promoted(*parts), axis=axis)
+
+
+@op("StackBackward0")
+def _stack(*parts_and_axis: Any) -> Any:
+    *parts, axis = parts_and_axis
+    shape = parts[0].shape
+    rows = [x.reshape((*shape[:axis], 1, *shape[axis:])) for x in promoted(*parts)]
+    return _cat_primitive(*rows, axis=axis)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after another along an axis that is there; the other sizes are equal."""
+    parts = list(tensors)
+    if not parts:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    kept = [x for x in parts if tuple(x.shape) != (0,)] or parts[:1]
+    first = kept[0]
+    if not first.ndim:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    axis = wrap_dim(dim, first.ndim)
+    for number, x in enumerate(kept):
+        if x.ndim != first.ndim:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}")
+        for a, (n, m) in enumerate(zip(first.shape, x.shape, strict=True)):
+            if a != axis and n != m:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but got size {m} for "
+                    f"tensor number {number} in the list."
+                )
+    return dispatch(_cat, tuple(kept), (axis,))  # type: ignore[no-any-return]
+
+
+concat = concatenate = cat
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors along a new axis; their shapes are equal."""
+    parts = list(tensors)
+    if not parts:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = tuple(parts[0].shape)
+    for number, x in enumerate(parts):
+        if tuple(x.shape) != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(x.shape)} at "
+                f"entry {number}"
+            )
+    return dispatch(_stack, tuple(parts), (wrap_dim(dim, len(shape) + 1),))  # type: ignore[no-any-return]
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Side by side: along axis 1, or 0 for 1-d tensors."""
+    parts = [x if x.ndim else reshape(x, 1) for x in tensors]
+    return cat(parts, 0 if parts[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """One below another; 1-d tensors are rows."""
+    return cat([reshape(x, 1, -1) if x.ndim < 2 else x for x in tensors], 0)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Along the third axis."""
+    return cat([unsqueeze(reshape(x, 1, -1) if x.ndim < 2 else x, 2) if x.ndim < 3 else x for x in tensors], 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Side by side; 1-d tensors are columns."""
+    return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in tensors], 1)
