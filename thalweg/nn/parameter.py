@@ -1,0 +1,90 @@
+"""Tensors that belong to a module: trainable parameters and buffers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import Tensor
+from ..tensor.creation import empty
+
+
+class Parameter(Tensor):
+    """A tensor that a module trains; assigned as an attribute, it is registered there.
+
+    Args:
+        data: (*) the values; the parameter shares their memory. Empty, of shape (0,), when left out.
+        requires_grad: whether backward computes its gradient.
+    """
+
+    _is_parameter = True
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        made: Parameter = _sharing(cls, data, requires_grad)
+        return made
+
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        pass
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
+        found: Parameter = memo[id(self)]
+        return found
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.data, self.requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that is part of a module's state and not trained; assigned, it is registered as a buffer.
+
+    Args:
+        data: (*) the values; the buffer shares their memory.
+        persistent: whether it is part of the module's ``state_dict``.
+    """
+
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        made: Buffer = _sharing(cls, data, data is not None and data.requires_grad)
+        made.persistent = persistent
+        return made
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        pass
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.data.clone(), persistent=self.persistent)
+        found: Buffer = memo[id(self)]
+        return found
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _rebuilt_buffer, (self.data, self.persistent)
+
+
+def _rebuilt_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)
+
+
+def _sharing(cls: type[Any], data: Tensor | None, requires_grad: bool) -> Any:
+    """A leaf of class ``cls`` that looks at the memory of ``data`` (*), with its shape."""
+    if data is None:
+        data = empty(0)
+    if not isinstance(data, Tensor):
+        raise TypeError(
+            f"{cls.__name__}: data must be a Tensor, got {type(data).__name__}: use thalweg.tensor(...)"
+        )
+    if requires_grad and not data.dtype.is_floating_point:
+        raise RuntimeError(
+            "Only Tensors of floating point and complex dtype can require gradients: "
+            f"got {data.dtype}: pass requires_grad=False or convert with .float()"
+        )
+    leaf = object.__new__(cls)
+    leaf._storage, leaf._view = data._storage, data._view
+    leaf._node, leaf._nr = None, 0
+    leaf._requires_grad = requires_grad
+    return leaf
