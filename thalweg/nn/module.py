@@ -14,6 +14,7 @@ from .registry import Registry
 from .state import State
 from .tree import Tree
 
+_set = object.__setattr__
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 _EXPECTED = {"_parameters": ("parameter", "Parameter"), "_modules": ("child module", "Module")}
 
@@ -39,12 +40,11 @@ class Module(Tree, State, Hooked):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
             self._refuse_arguments(args, kwargs)
-        set_ = object.__setattr__
-        set_(self, "training", True)
+        _set(self, "training", True)
         for store in _REGISTRIES:
-            set_(self, store, Registry(self))
-        set_(self, "_non_persistent_buffers_set", set())
-        set_(self, "_is_full_backward_hook", None)
+            _set(self, store, Registry(self))
+        _set(self, "_non_persistent_buffers_set", set())
+        _set(self, "_is_full_backward_hook", None)
         self._init_hooks()
         self._init_state()
         if self.call_super_init:
@@ -147,22 +147,22 @@ class Module(Tree, State, Hooked):
             self._modules[name] = everywhere.registered(everywhere.module, self, name, value)
         elif isinstance(value, Buffer):
             self._assign_buffer(name, value)
-        elif name in own and "_modules" in own:
-            self._assign_existing(name, value)
+        elif name not in own or "_modules" not in own:
+            _set(self, name, value)
+        elif name in own["_parameters"]:
+            self._replace("_parameters", name, value)
+        elif name in own["_buffers"]:
+            self._replace("_buffers", name, value)
+        elif name in own["_modules"]:
+            self._replace("_modules", name, value)
         else:
-            object.__setattr__(self, name, value)
+            _set(self, name, self._rebound(name, value) if name in _REGISTRIES else value)
 
-    def _assign_existing(self, name: str, value: Any) -> None:
-        """Set an attribute that may be a registered one to something that is neither parameter nor module."""
-        for store in _REGISTRIES:
-            if name in self.__dict__[store]:
-                self._replace(store, name, value)
-                return
-        if name in _REGISTRIES:
-            for registered in self.__dict__[name]:
-                self.__dict__.pop(registered, None)
-            value = Registry(self, value)
-        object.__setattr__(self, name, value)
+    def _rebound(self, store: str, entries: Any) -> Registry[Any]:
+        """A registry with ``entries``, after what is in ``store`` is no attribute any more."""
+        for name in self.__dict__[store]:
+            self.__dict__.pop(name, None)
+        return Registry(self, entries)
 
     def _replace(self, store: str, name: str, value: Any) -> None:
         """Put ``value`` in the place of a registered thing, if it may stand there."""

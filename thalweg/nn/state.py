@@ -121,8 +121,8 @@ class State:
             keep_vars: give out the parameters themselves, not detached from the tape.
         """
         if args:
-            rest = (destination, prefix, keep_vars)[len(args) :]
-            destination, prefix, keep_vars = [*args, *rest]
+            given: list[Any] = [*args, *(destination, prefix, keep_vars)[len(args) :]]
+            destination, prefix, keep_vars = given
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()

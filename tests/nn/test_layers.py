@@ -1,0 +1,392 @@
+"""Layers and losses: their settings, first weights, printed form, and what they compute."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg import nn
+
+LAYERS = [
+    "Linear(3, 4)",
+    "Linear(3, 4, bias=False)",
+    "Linear(3, 4, dtype=lib.float64)",
+    "Identity(3, x=2)",
+    "Bilinear(2, 3, 4)",
+    "Conv1d(1, 2, 3)",
+    "Conv1d(2, 4, (3,), stride=2, padding='valid', groups=2)",
+    "Conv2d(4, 8, 3, stride=2, padding=1, dilation=2, groups=2, bias=False, padding_mode='reflect')",
+    "Conv2d(1, 2, 3, padding='same')",
+    "Conv2d(1, 2, (3, 5), padding=(1, 2))",
+    "Conv2d(16, 32, 3)",
+    "BatchNorm1d(3)",
+    "BatchNorm1d(3, momentum=None)",
+    "BatchNorm2d(3, affine=False, track_running_stats=False)",
+    "BatchNorm2d(3, bias=False)",
+    "LayerNorm(3)",
+    "LayerNorm((3, 4), bias=False)",
+    "LayerNorm([2, 3], eps=1e-3, elementwise_affine=False)",
+    "GroupNorm(2, 4)",
+    "GroupNorm(2, 4, bias=False)",
+    "GroupNorm(2, 4, affine=False)",
+    "Dropout(0.2, True)",
+    "Dropout1d()",
+    "Dropout2d()",
+    "AlphaDropout()",
+    "Embedding(4, 2)",
+    "Embedding(40, 20)",
+    "Embedding(4, 2, padding_idx=-1, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, sparse=True)",
+    "ReLU()",
+    "ReLU(True)",
+    "LeakyReLU(0.2, True)",
+    "PReLU()",
+    "PReLU(3, init=0.5)",
+    "ELU(2.0, True)",
+    "SELU(True)",
+    "CELU(1.5)",
+    "GELU()",
+    "GELU('tanh')",
+    "SiLU(True)",
+    "Mish()",
+    "Sigmoid()",
+    "Tanh()",
+    "LogSigmoid()",
+    "Tanhshrink()",
+    "Softsign()",
+    "Softplus(2, 10)",
+    "Softshrink(0.3)",
+    "Hardshrink()",
+    "Hardtanh(-2, 2, True)",
+    "ReLU6()",
+    "ReLU6(True)",
+    "Hardswish(True)",
+    "Hardsigmoid(True)",
+    "RReLU()",
+    "RReLU(0.1, 0.2, True)",
+    "Softmax()",
+    "Softmax(1)",
+    "LogSoftmax(1)",
+    "Softmin(1)",
+    "Softmax2d()",
+    "Threshold(0.1, 20, True)",
+    "GLU()",
+    "MaxPool1d(2)",
+    "MaxPool2d((2, 3), stride=2, padding=1, dilation=1, ceil_mode=True)",
+    "MaxPool2d(2, return_indices=True)",
+    "AvgPool1d(2)",
+    "AvgPool2d(2, divisor_override=3)",
+    "AdaptiveAvgPool1d(3)",
+    "AdaptiveAvgPool2d((None, 3))",
+    "AdaptiveMaxPool1d(2)",
+    "AdaptiveMaxPool2d(3, True)",
+    "Flatten()",
+    "Flatten(0, 1)",
+    "Unflatten(1, (2, 3))",
+    "ConstantPad1d(1, 2.0)",
+    "ConstantPad2d((1, 2, 3, 4), 2.0)",
+    "ZeroPad1d(1)",
+    "ZeroPad2d(1)",
+    "ReflectionPad1d(2)",
+    "ReflectionPad2d((1, 2, 3, 4))",
+    "ReplicationPad1d(2)",
+    "ReplicationPad2d(1)",
+    "CircularPad1d(1)",
+    "CircularPad2d(1)",
+    "MSELoss()",
+    "L1Loss(reduction='sum')",
+    "SmoothL1Loss(beta=0.5)",
+    "HuberLoss(delta=2.0)",
+    "BCELoss(weight=lib.ones(2))",
+    "BCEWithLogitsLoss(pos_weight=lib.ones(2))",
+    "NLLLoss(ignore_index=3)",
+    "CrossEntropyLoss(weight=lib.ones(2), label_smoothing=0.1)",
+    "KLDivLoss(log_target=True)",
+    "SoftMarginLoss()",
+    "Sequential()",
+    "ModuleList()",
+    "ModuleDict()",
+]
+
+
+def settings(layer: Any) -> dict[str, Any]:
+    """The public attributes that are neither parameters, buffers nor modules."""
+    registered = {*layer._parameters, *layer._buffers, *layer._modules}
+    return {k: v for k, v in sorted(vars(layer).items()) if not k.startswith("_") and k not in registered}
+
+
+def made(lib: Any, text: str) -> Any:
+    lib.manual_seed(7)
+    return eval(f"lib.nn.{text}", {"lib": lib})
+
+
+@pytest.mark.parametrize("text", LAYERS)
+def test_layer_is_torchs(text: str) -> None:
+    torch = pytest.importorskip("torch")
+    mine, theirs = made(tw, text), made(torch, text)
+    assert repr(mine) == repr(theirs)
+    assert repr(settings(mine)) == repr(settings(theirs))
+    assert list(mine._parameters) == list(theirs._parameters) and list(mine._buffers) == list(theirs._buffers)
+    assert list(mine.state_dict()) == list(theirs.state_dict())
+    assert mine.state_dict()._metadata == theirs.state_dict()._metadata
+    for name, value in mine.state_dict().items():
+        expected = theirs.state_dict()[name].numpy()
+        assert value.numpy().dtype == expected.dtype
+        # The last bits of a normal draw depend on the library's log and cos.
+        np.testing.assert_allclose(value.numpy(), expected, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", [n for n in nn.__all__ if isinstance(getattr(nn, n), type)])
+def test_signature_is_torchs(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    if name in ("Parameter", "Buffer"):
+        pytest.skip("PyTorch's takes anything")
+    mine, theirs = (
+        [
+            (p.name, p.kind, p.default)
+            for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()
+        ]
+        for lib in (tw, torch)
+    )
+    assert mine == theirs
+
+
+def test_methods_are_torchs() -> None:
+    torch = pytest.importorskip("torch")
+    absent = {"ipu", "xpu", "mtia", "to_empty"}
+    for name, method in inspect.getmembers(torch.nn.Module, inspect.isfunction):
+        if name.startswith("_") or name in absent:
+            continue
+        mine = [
+            (p.name, p.kind, p.default)
+            for p in inspect.signature(getattr(nn.Module, name)).parameters.values()
+        ]
+        assert mine == [(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()], (
+            name
+        )
+
+
+# What they compute, and its gradients
+
+SIGNED = (4, 3)
+IMAGE = (2, 4, 6, 6)
+SERIES = (2, 4, 8)
+COMPUTED = [
+    ("Linear(3, 4)", SIGNED),
+    ("Linear(3, 4, bias=False)", (2, 5, 3)),
+    ("Conv1d(4, 6, 3, stride=2, padding=1)", SERIES),
+    ("Conv1d(4, 6, 3, padding='same', padding_mode='circular')", SERIES),
+    ("Conv1d(4, 6, 4, padding='same', padding_mode='replicate')", SERIES),
+    ("Conv2d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2)", IMAGE),
+    ("Conv2d(4, 2, 3, padding=1, padding_mode='reflect')", IMAGE),
+    ("Conv2d(4, 2, 3, padding=(1, 2), padding_mode='replicate')", IMAGE),
+    ("Conv2d(4, 2, 3, padding=(1, 2), padding_mode='circular')", IMAGE),
+    ("Conv2d(4, 2, (4, 3), padding='same', dilation=(1, 2))", IMAGE),
+    ("Conv2d(4, 2, (4, 3), padding='same', padding_mode='reflect')", IMAGE),
+    ("Conv2d(4, 2, 3, padding='valid')", (4, 6, 6)),
+    ("BatchNorm1d(3)", SIGNED),
+    ("BatchNorm1d(4)", SERIES),
+    ("BatchNorm2d(4)", IMAGE),
+    ("BatchNorm2d(4, affine=False, track_running_stats=False)", IMAGE),
+    ("LayerNorm(3)", SIGNED),
+    ("LayerNorm((6, 6), bias=False)", IMAGE),
+    ("GroupNorm(2, 4)", IMAGE),
+    ("ReLU()", SIGNED),
+    ("LeakyReLU(0.2)", SIGNED),
+    ("PReLU(3)", SIGNED),
+    ("ELU(2.0)", SIGNED),
+    ("SELU()", SIGNED),
+    ("CELU(1.5)", SIGNED),
+    ("GELU()", SIGNED),
+    ("GELU('tanh')", SIGNED),
+    ("SiLU()", SIGNED),
+    ("Mish()", SIGNED),
+    ("Sigmoid()", SIGNED),
+    ("Tanh()", SIGNED),
+    ("LogSigmoid()", SIGNED),
+    ("Tanhshrink()", SIGNED),
+    ("Softsign()", SIGNED),
+    ("Softplus(2.0, 1.0)", SIGNED),
+    ("Softshrink(0.3)", SIGNED),
+    ("Hardshrink()", SIGNED),
+    ("Hardtanh()", SIGNED),
+    ("ReLU6()", SIGNED),
+    ("Hardswish()", SIGNED),
+    ("Hardsigmoid()", SIGNED),
+    ("Softmax(1)", SIGNED),
+    ("LogSoftmax(0)", SIGNED),
+    ("Softmin(1)", SIGNED),
+    ("Softmax2d()", IMAGE),
+    ("Threshold(0.1, 20.0)", SIGNED),
+    ("GLU(1)", SERIES),
+    ("MaxPool1d(2)", SERIES),
+    ("MaxPool2d(3, stride=2, padding=1)", IMAGE),
+    ("AvgPool1d(2, padding=1)", SERIES),
+    ("AvgPool2d(2, count_include_pad=False, padding=1)", IMAGE),
+    ("AdaptiveAvgPool1d(3)", SERIES),
+    ("AdaptiveAvgPool2d((None, 2))", IMAGE),
+    ("AdaptiveMaxPool1d(3)", SERIES),
+    ("AdaptiveMaxPool2d(2)", IMAGE),
+    ("Flatten()", IMAGE),
+    ("Unflatten(1, (2, -1))", IMAGE),
+    ("ZeroPad2d((1, 2, 0, 1))", IMAGE),
+    ("ConstantPad1d(2, 0.5)", SERIES),
+    ("ReflectionPad2d(2)", IMAGE),
+    ("ReplicationPad1d(2)", SERIES),
+    ("CircularPad2d((1, 2, 0, 1))", IMAGE),
+]
+
+
+@pytest.mark.parametrize(("text", "shape"), COMPUTED, ids=[text for text, _ in COMPUTED])
+def test_forward_and_gradients_are_torchs(text: str, shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    data = np.random.default_rng(3).normal(size=shape)
+    found = []
+    for lib in (tw, torch):
+        layer = made(lib, text).double()
+        x = lib.tensor(data, requires_grad=True)
+        y = layer(x)
+        (y * y).sum().backward()
+        grads = [p.grad.numpy() for p in layer.parameters()]
+        buffers = [b.numpy() for b in layer.buffers()]
+        again = layer.eval()(x).detach().numpy()
+        found.append([y.detach().numpy(), x.grad.numpy(), *grads, *buffers, again])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=2e-6, atol=1e-7)
+
+
+LOSSES = [
+    ("MSELoss(reduction=r)", "real"),
+    ("L1Loss(reduction=r)", "real"),
+    ("SmoothL1Loss(reduction=r, beta=0.5)", "real"),
+    ("HuberLoss(reduction=r, delta=0.7)", "real"),
+    ("BCELoss(reduction=r, weight=w)", "unit"),
+    ("BCEWithLogitsLoss(reduction=r, pos_weight=w)", "share"),
+    ("KLDivLoss(reduction=r)", "share"),
+    ("NLLLoss(reduction=r, weight=w, ignore_index=1)", "class"),
+    ("CrossEntropyLoss(reduction=r, weight=w)", "class"),
+    ("CrossEntropyLoss(reduction=r, label_smoothing=0.1, ignore_index=2)", "class"),
+    ("CrossEntropyLoss(reduction=r)", "share"),
+    ("SoftMarginLoss(reduction=r)", "real"),
+]
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize(("text", "kind"), LOSSES, ids=[f"{t}-{k}" for t, k in LOSSES])
+def test_loss_is_torchs(text: str, kind: str, reduction: str) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(5)
+    data = rng.uniform(0.1, 0.9, (6, 3)) if kind == "unit" else rng.normal(size=(6, 3))
+    goals = {
+        "real": rng.normal(size=(6, 3)),
+        "unit": rng.uniform(size=(6, 3)),
+        "share": rng.dirichlet(np.ones(3), 6),
+        "class": np.array([0, 1, 2, 2, 1, 0]),
+    }
+    found = []
+    for lib in (tw, torch):
+        weight = lib.tensor([0.5, 1.0, 2.0], dtype=lib.float64)
+        loss = eval(f"lib.nn.{text}", {"lib": lib, "r": reduction, "w": weight})
+        x = lib.tensor(data, requires_grad=True)
+        y = loss(x, lib.tensor(goals[kind]))
+        y.sum().backward()
+        found.append([y.detach().numpy(), x.grad.numpy()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-12)
+
+
+# Single layers
+
+
+def test_linear() -> None:
+    layer = nn.Linear(2, 1)
+    layer.load_state_dict({"weight": tw.tensor([[2.0, 3.0]]), "bias": tw.tensor([1.0])})
+    assert layer(tw.tensor([[1.0, 1.0], [0.0, 1.0]])).tolist() == [[6.0], [4.0]]
+
+
+def test_batch_norm_keeps_running_statistics() -> None:
+    norm = nn.BatchNorm1d(2)
+    x = tw.tensor([[0.0, 1.0], [2.0, 5.0]])
+    y = norm(x)
+    assert norm.running_mean.tolist() == pytest.approx([0.1, 0.3])
+    assert norm.running_var.tolist() == pytest.approx([0.9 + 0.2, 0.9 + 0.8])
+    assert norm.num_batches_tracked.item() == 1
+    assert np.allclose(y.detach().numpy(), [[-1, -1], [1, 1]], atol=1e-4)
+    norm.eval()
+    norm(x)
+    assert norm.num_batches_tracked.item() == 1
+    norm.reset_running_stats()
+    assert norm.running_mean.tolist() == [0.0, 0.0] and norm.num_batches_tracked.item() == 0
+
+
+def test_batch_norm_without_momentum_takes_the_mean_of_all_batches() -> None:
+    norm = nn.BatchNorm1d(1, momentum=None)
+    for value in (1.0, 3.0):
+        norm(tw.tensor([[value - 1], [value + 1]]))
+    assert norm.running_mean.tolist() == pytest.approx([2.0])
+
+
+def test_dropout_is_off_in_evaluation() -> None:
+    layer = nn.Dropout(0.5)
+    x = tw.ones(1000)
+    tw.manual_seed(0)
+    dropped = layer(x).numpy()
+    assert set(np.unique(dropped)) == {0.0, 2.0} and 300 < (dropped == 0).sum() < 700
+    assert layer.eval()(x).tolist() == x.tolist()
+
+
+def test_embedding_padding_row_is_zero_and_gets_no_gradient() -> None:
+    table = nn.Embedding(3, 2, padding_idx=1)
+    assert table.weight[1].tolist() == [0.0, 0.0]
+    table(tw.tensor([[0, 1], [1, 2]])).sum().backward()
+    assert table.weight.grad.tolist() == [[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_embedding_from_pretrained() -> None:
+    rows = tw.tensor([[1.0, 2.0], [3.0, 4.0]])
+    table = nn.Embedding.from_pretrained(rows)
+    assert table(tw.tensor([1, 0])).tolist() == [[3.0, 4.0], [1.0, 2.0]] and not table.weight.requires_grad
+    assert nn.Embedding.from_pretrained(rows, freeze=False).weight.requires_grad
+
+
+def test_old_loss_arguments() -> None:
+    with pytest.warns(UserWarning, match="reduction='sum'"):
+        assert nn.MSELoss(size_average=False).reduction == "sum"
+    with pytest.warns(UserWarning, match="reduction='none'"):
+        assert nn.MSELoss(reduce=False).reduction == "none"
+    with pytest.warns(FutureWarning, match="min_value"):
+        assert nn.Hardtanh(min_value=-3.0).min_val == -3.0
+
+
+WRONG = [
+    (lambda: nn.Conv2d(1, 1, 3, groups=0), ValueError, "groups must be a positive integer, got 0"),
+    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "in_channels must be divisible by groups: 3"),
+    (lambda: nn.Conv2d(4, 3, 3, groups=2), ValueError, "out_channels must be divisible by groups: 3"),
+    (lambda: nn.Conv2d(1, 1, 3, padding="full"), ValueError, "Invalid padding string 'full'"),
+    (lambda: nn.Conv2d(1, 1, 3, 2, padding="same"), ValueError, "not supported for strided"),
+    (lambda: nn.Conv2d(1, 1, 3, padding_mode="odd"), ValueError, "padding_mode must be one of"),
+    (lambda: nn.Dropout(1.5), ValueError, "has to be between 0 and 1, but got 1.5"),
+    (lambda: nn.GroupNorm(2, 3), ValueError, "must be divisible by num_groups"),
+    (lambda: nn.Embedding(3, 2, padding_idx=3), AssertionError, "within num_embeddings: 3"),
+    (lambda: nn.Embedding(3, 2, _weight=tw.ones(2, 2)), AssertionError, "Shape of weight"),
+    (lambda: nn.Embedding.from_pretrained(tw.ones(3)), AssertionError, "2-dimensional"),
+    (lambda: nn.Bilinear(0, 1, 1), ValueError, "in1_features must be > 0"),
+    (lambda: nn.Hardtanh(1.0, 0.0), AssertionError, "max_val must be larger"),
+    (lambda: nn.Unflatten(1, 3), TypeError, "unflattened_size"),
+    (lambda: nn.Unflatten(1, (2, "a")), TypeError, "found element of type str at pos 1"),
+    (lambda: nn.Unflatten("a", (2, 3)), TypeError, "dim must be an int"),
+    (lambda: nn.BatchNorm1d(2)(tw.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
+    (lambda: nn.BatchNorm2d(2)(tw.ones(2, 2)), ValueError, "expected 4D input (got 2D input)"),
+    (lambda: nn.Softmax2d()(tw.ones(2)), ValueError, "3D or 4D, got 1D"),
+    (lambda: nn.Linear(2, 2, device="cuda"), RuntimeError, "not available"),
+]
+
+
+@pytest.mark.parametrize(("action", "kind", "text"), WRONG, ids=[text for _, _, text in WRONG])
+def test_what_does_not_fit_is_said(action: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=re.escape(text)):
+        action()
