@@ -257,3 +257,80 @@ cat = primitive(
     statics=("axis",),
     samples=lambda: [((draw(2, 3), draw(4, 3, seed=1)), {"axis": 0}), ((draw(2, 1), draw(2, 0)), {"axis": 1})],
 )
+
+
+def _spans(sizes: Shape) -> list[tuple[int, int]]:
+    """Where each part of an axis that is cut into ``sizes`` begins and ends."""
+    stops = [sum(sizes[: k + 1]) for k in range(len(sizes))]
+    return [(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
+
+
+def _part_shapes(x: Aval, axis: int, sizes: Shape) -> tuple[Aval, ...]:
+    assert len(sizes) > 1 and sum(sizes) == x.shape[axis], f"split {x.shape} at {axis} into {sizes}"
+    return tuple(Aval((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype) for n in sizes)
+
+
+def _parts(x: Array, axis: int, sizes: Shape) -> tuple[Array, ...]:
+    lead = (slice(None),) * axis
+    return tuple(x[(*lead, slice(start, stop))] for start, stop in _spans(sizes))
+
+
+def _parts_grad(g: Any, out: Any, x: Var, axis: int, sizes: Shape) -> Var:
+    result: Var = cat(*(o.zeros_like() if p is None else p for p, o in zip(g, out, strict=True)), axis=axis)
+    return result
+
+
+split = primitive(
+    "split",
+    infer=_part_shapes,
+    reference=_parts,
+    grads=(_parts_grad,),
+    statics=("axis", "sizes"),
+    dense=False,
+    samples=lambda: [
+        ((draw(2, 6),), {"axis": 1, "sizes": (1, 3, 2)}),
+        ((draw(4),), {"axis": 0, "sizes": (4, 0)}),
+    ],
+)
+
+
+def _padded(x: Aval, value: Aval, low: Shape, high: Shape) -> Aval:
+    return Aval(tuple(a + n + b for a, n, b in zip(low, x.shape, high, strict=True)), x.dtype)
+
+
+def _pad(x: Array, value: Array, low: Shape, high: Shape) -> Array:
+    shape = tuple(a + n + b for a, n, b in zip(low, x.shape, high, strict=True))
+    result = np.full(shape, value, x.dtype)
+    result[tuple(slice(a, a + n) for a, n in zip(low, x.shape, strict=True))] = x
+    return result
+
+
+def _pad_grad(g: Var, out: Var, x: Var, value: Var, low: Shape, high: Shape) -> Var:
+    stops = tuple(a + n for a, n in zip(low, x.shape, strict=True))
+    result: Var = slice_(g, starts=low, stops=stops, steps=(1,) * g.ndim)
+    return result
+
+
+pad = primitive(
+    "pad",
+    infer=_padded,
+    reference=_pad,
+    grads=(_pad_grad, None),
+    statics=("low", "high"),
+    samples=lambda: [
+        ((draw(2, 3), np.asarray(7.0)), {"low": (0, 1), "high": (2, 0)}),
+        ((draw(0, 3), np.asarray(0.0)), {"low": (1, 0), "high": (0, 1)}),
+    ],
+)
+triangle = primitive(
+    "triangle",
+    infer=lambda x, k, lower: Aval(x.shape, x.dtype),
+    reference=lambda x, k, lower: np.tril(x, k) if lower else np.triu(x, k),
+    grads=(lambda g, out, x, k, lower: triangle(g, k=k, lower=lower),),
+    statics=("k", "lower"),
+    samples=lambda: [
+        ((draw(3, 4),), {"k": 0, "lower": True}),
+        ((draw(2, 3, 3),), {"k": -1, "lower": False}),
+        ((np.full((2, 2), np.nan),), {"k": 0, "lower": True}),
+    ],
+)

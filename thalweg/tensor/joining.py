@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..ops.composite import op, promoted
 from ..ops.movement import cat as _cat_primitive
 from .dispatch import dispatch
+from .parts import meshgrid
 from .reduce import wrap_dim
-from .shape import reshape, unsqueeze
+from .shape import ravel, reshape, unsqueeze
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -33,7 +34,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after another along an axis that is there; the other sizes are equal."""
     parts = list(tensors)
     if not parts:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     kept = [x for x in parts if tuple(x.shape) != (0,)] or parts[:1]
     first = kept[0]
     if not first.ndim:
@@ -88,3 +89,10 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Side by side; 1-d tensors are columns."""
     return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in tensors], 1)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """(N1,), (N2,), ..., (Nk,) as all combinations: (N1 * N2 * ..., k)."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([ravel(x) for x in meshgrid(*tensors, indexing="ij")], 1)

@@ -10,8 +10,7 @@ from ..ir.aval import Shape, broadcast_shapes
 from ..ir.builder import Var
 from ..ops.composite import Op, op
 from ..ops.movement import strided, strided_at
-from .core import Size, TensorCore
-from .creation import size_of
+from .core import TensorCore
 from .dispatch import derived, dispatch
 from .reduce import wrap_dim
 from .view import View, row_major
@@ -86,7 +85,8 @@ def inferred_shape(size: Shape, count: int) -> Shape:
     raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
 
 
-def _sizes(size: tuple[Any, ...]) -> Shape:
+def sizes_of(size: tuple[Any, ...]) -> Shape:
+    """Integers given one by one or as one sequence."""
     if len(size) == 1 and isinstance(size[0], Sequence):
         size = tuple(size[0])
     return tuple(n if type(n) is int else n.__index__() for n in size)
@@ -98,7 +98,7 @@ def view(input: Tensor, *size: Any) -> Tensor:
     Raises:
         RuntimeError: the count differs, or the strides do not allow it without a copy.
     """
-    shape = inferred_shape(_sizes(size), input._aval().size)
+    shape = inferred_shape(sizes_of(size), input._aval().size)
     found = input._layout().reshape(shape)
     if found is None:
         raise RuntimeError(
@@ -111,7 +111,7 @@ def view(input: Tensor, *size: Any) -> Tensor:
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; a view where the strides allow it, else a copy."""
     size = shape[0] if shape and isinstance(shape[0], Sequence) else shape
-    wanted = inferred_shape(_sizes((size,)), input._aval().size)
+    wanted = inferred_shape(sizes_of((size,)), input._aval().size)
     found = input._layout().reshape(wanted)
     if found is None:
         return dispatch(_unsafe_view, (input,), (wanted,))  # type: ignore[no-any-return]
@@ -151,7 +151,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     if not len(sizes):
         raise RuntimeError("unflatten: sizes must be non-empty")
     try:
-        inner = inferred_shape(_sizes((tuple(sizes),)), shape[axis])
+        inner = inferred_shape(sizes_of((tuple(sizes),)), shape[axis])
     except RuntimeError:
         raise RuntimeError(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[axis]}) in the "
@@ -196,7 +196,7 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The axes in the order ``dims``."""
-    order = _sizes(dims)
+    order = sizes_of(dims)
     rank = input.ndim
     if len(order) != rank:
         raise RuntimeError(
@@ -270,7 +270,7 @@ def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequ
 
 def expand(input: Tensor, *size: Any) -> Tensor:
     """Broadcast to ``size``; -1 keeps an axis."""
-    shape, wanted = tuple(input.shape), _sizes(size)
+    shape, wanted = tuple(input.shape), sizes_of(size)
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise RuntimeError(
