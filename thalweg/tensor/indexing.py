@@ -14,10 +14,10 @@ from ..ops.composite import op, promoted
 from ..ops.movement import slice_
 from .core import TensorCore
 from .creation import from_array
-from .dispatch import alias, dispatch
+from .dispatch import dispatch
 from .inplace import assign, check_writable, inplace
 from .reduce import wrap_dim
-from .shape import select, sliced, unsqueeze
+from .shape import alias_of, select, sliced, unsqueeze
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -185,7 +185,7 @@ def getitem(input: Any, key: Any) -> Any:
 
 def _self_view(input: Any) -> Any:
     """``x[...]`` and ``x[:]``: the whole as a view."""
-    return sliced(input, 0, 0, input.shape[0]) if input.ndim else alias(input, input._view) if not input.requires_grad else input.view(())
+    return alias_of(input)
 
 
 def setitem(input: Any, key: Any, value: Any) -> None:

@@ -14,6 +14,7 @@ from .dispatch import set_result_class
 from .indexing import IndexMethods
 from .inplace import assign
 from .linear_algebra import ProductMethods
+from .parts import PartMethods
 from .pointwise import PointwiseMethods
 from .random import RandomMethods
 from .reduce import ReduceMethods
@@ -26,6 +27,7 @@ class Tensor(
     PointwiseMethods,
     ReduceMethods,
     ShapeMethods,
+    PartMethods,
     IndexMethods,
     SortMethods,
     ProductMethods,

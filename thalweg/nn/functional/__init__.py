@@ -1,0 +1,8 @@
+"""The functions behind the layers, with PyTorch's names."""
+
+from .activations import *  # noqa: F403
+from .attention import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .normalization import *  # noqa: F403
+from .windows import *  # noqa: F403

@@ -1,0 +1,302 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...ir.builder import Var
+from ...ir.dtype import DType
+from ...ops import elementwise as e
+from ...ops import reduction as r
+from ...ops.composite import floating, op
+from ...runtime.generator import default_generator
+from ...tensor import Tensor
+from ...tensor import pointwise as p
+from ...tensor.creation import from_array
+from ...tensor.dispatch import dispatch
+from ...tensor.inplace import assign
+from ...tensor.reduce import wrap_dim
+
+__all__ = [
+    "celu", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "leaky_relu", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_", "selu", "sigmoid", "silu",
+    "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+]  # fmt: skip
+
+relu_ = Tensor.relu_
+sigmoid, tanh = p.sigmoid, p.tanh
+
+
+def _finish(result: Any, input: Tensor, inplace: bool) -> Tensor:
+    return assign(input, result) if inplace else result  # type: ignore[no-any-return]
+
+
+def _like(x: Var, value: float) -> Var:
+    return x.builder.constant(value, x.dtype)
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0) of each element; any shape in, the same out."""
+    return _finish(p.relu(input), input, inplace)
+
+
+@op("LeakyReluBackward0")
+def _leaky_relu(x: Var, slope: float) -> Var:
+    return e.where(x > 0, x, x * slope)  # type: ignore[no-any-return]
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where positive, ``negative_slope`` * x elsewhere; any shape in, the same out."""
+    return _finish(dispatch(_leaky_relu, (input,), (float(negative_slope),)), input, inplace)
+
+
+@op("PreluKernelBackward0")
+def _prelu(x: Var, weight: Var) -> Var:
+    if weight.size > 1 and x.ndim > 1:
+        weight = weight.reshape((weight.size, *(1,) * (x.ndim - 2)))
+    return e.where(x > 0, x, x * weight)  # type: ignore[no-any-return]
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where positive, weight * x elsewhere: input (N, C, ...), weight (C,) or (1,), the input's shape back."""
+    return dispatch(_prelu, (input, weight))  # type: ignore[no-any-return]
+
+
+@op("EluBackward0")
+def _elu(x: Var, alpha: float, scale: float, input_scale: float) -> Var:
+    negative = e.expm1(e.minimum(x, _like(x, 0.0)) * input_scale) * (alpha * scale)
+    return e.where(x > 0, x * scale if scale != 1 else x, negative)  # type: ignore[no-any-return]
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where positive, alpha * (exp(x) - 1) elsewhere; any shape in, the same out."""
+    return _finish(dispatch(_elu, (input,), (float(alpha), 1.0, 1.0)), input, inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Scaled ELU with the constants of Klambauer et al. 2017; any shape in, the same out."""
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    return _finish(dispatch(_elu, (input,), (alpha, scale, 1.0)), input, inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)); any shape in, the same out."""
+    return _finish(dispatch(_elu, (input,), (float(alpha), 1.0, 1.0 / alpha)), input, inplace)
+
+
+@op("GeluBackward0")
+def _gelu(x: Var, approximate: str) -> Var:
+    if approximate == "tanh":
+        inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+        return x * 0.5 * (e.tanh(inner) + 1)
+    return x * 0.5 * (e.erf(x * math.sqrt(0.5)) + 1)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x times the normal distribution function of x; any shape in, the same out.
+
+    ``approximate="tanh"`` takes the formula of Hendrycks and Gimpel 2016.
+    """
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
+    return dispatch(_gelu, (input,), (approximate,))  # type: ignore[no-any-return]
+
+
+@op("SiluBackward0")
+def _silu(x: Var) -> Var:
+    return x * e.sigmoid(x)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * sigmoid(x); any shape in, the same out."""
+    return _finish(dispatch(_silu, (input,)), input, inplace)
+
+
+def _softplus_of(x: Var) -> Var:
+    """log(1 + exp(x)), written so that exp cannot overflow."""
+    return e.maximum(x, _like(x, 0.0)) + e.log1p(e.exp(-e.abs_(x)))  # type: ignore[no-any-return]
+
+
+@op("MishBackward0")
+def _mish(x: Var) -> Var:
+    return x * e.tanh(_softplus_of(x))
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * tanh(softplus(x)); any shape in, the same out."""
+    return _finish(dispatch(_mish, (input,)), input, inplace)
+
+
+@op("SoftplusBackward0")
+def _softplus(x: Var, beta: float, threshold: float) -> Var:
+    scaled = x * beta
+    return e.where(scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta)  # type: ignore[no-any-return]
+
+
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """log(1 + exp(beta * x)) / beta, and x itself beyond the threshold; any shape in, the same out."""
+    return dispatch(_softplus, (input,), (float(beta), float(threshold)))  # type: ignore[no-any-return]
+
+
+@op("LogSigmoidBackward0")
+def _logsigmoid(x: Var) -> Var:
+    return e.minimum(x, _like(x, 0.0)) - e.log1p(e.exp(-e.abs_(x)))  # type: ignore[no-any-return]
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)) without overflow; any shape in, the same out."""
+    return dispatch(_logsigmoid, (input,))  # type: ignore[no-any-return]
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|); any shape in, the same out."""
+    return input / (p.abs(input) + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x); any shape in, the same out."""
+    return input - p.tanh(input)
+
+
+@op("HardtanhBackward0")
+def _hardtanh(x: Var, low: float, high: float) -> Var:
+    inside = (x > low) & (x < high)
+    bounded = e.where(x <= low, _like(x, low), _like(x, high))
+    return e.where(inside | x.ne(x), x, bounded)  # type: ignore[no-any-return]
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x limited to [min_val, max_val]; any shape in, the same out."""
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val: {min_val} > {max_val}")
+    return _finish(dispatch(_hardtanh, (input,), (min_val, max_val)), input, inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """x limited to [0, 6]; any shape in, the same out."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+@op("HardsigmoidBackward0")
+def _hardsigmoid(x: Var) -> Var:
+    inside = (x > -3) & (x < 3)
+    return e.where(inside | x.ne(x), x / 6 + 0.5, (x >= 3).astype(x.dtype))  # type: ignore[no-any-return]
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """x / 6 + 1/2 limited to [0, 1]; any shape in, the same out."""
+    return _finish(dispatch(_hardsigmoid, (input,)), input, inplace)
+
+
+@op("HardswishBackward0")
+def _hardswish(x: Var) -> Var:
+    curve = x * (x + 3) / 6
+    return e.where(x >= 3, x, e.where(x <= -3, x.zeros_like(), curve))  # type: ignore[no-any-return]
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * hardsigmoid(x); any shape in, the same out."""
+    return _finish(dispatch(_hardswish, (input,)), input, inplace)
+
+
+@op("ThresholdBackward0")
+def _threshold(x: Var, threshold: float, value: float) -> Var:
+    return e.where(x > threshold, x, _like(x, value))  # type: ignore[no-any-return]
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where above ``threshold``, ``value`` elsewhere; any shape in, the same out."""
+    return _finish(dispatch(_threshold, (input,), (threshold, value)), input, inplace)
+
+
+@op("HardshrinkBackward0")
+def _hardshrink(x: Var, lambd: float) -> Var:
+    return e.where((x >= -lambd) & (x <= lambd), x.zeros_like(), x)  # type: ignore[no-any-return]
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """0 within [-lambd, lambd], x elsewhere; any shape in, the same out."""
+    return dispatch(_hardshrink, (input,), (float(lambd),))  # type: ignore[no-any-return]
+
+
+@op("SoftshrinkBackward0")
+def _softshrink(x: Var, lambd: float) -> Var:
+    return e.where(x > lambd, x - lambd, e.where(x < -lambd, x + lambd, x * 0))  # type: ignore[no-any-return]
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved toward 0 by ``lambd``; any shape in, the same out."""
+    return dispatch(_softshrink, (input,), (float(lambd),))  # type: ignore[no-any-return]
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a * sigmoid(b) for the two halves of ``dim``: (..., 2N, ...) in, (..., N, ...) out."""
+    if input.ndim == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    if input.shape[dim] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+    a, b = input.chunk(2, dim)
+    return a * p.sigmoid(b)  # type: ignore[no-any-return]
+
+
+# Along an axis
+
+
+def softmax_of(x: Var, axis: int) -> Var:
+    """exp(x) over its sum along an axis; the largest is taken out first, so that exp cannot overflow."""
+    if not x.ndim:
+        return x.ones_like()
+    shifted = e.exp(x - r.amax(x, axes=(axis,), keepdim=True)) if x.size else e.exp(x)
+    return shifted / shifted.sum((axis,), True)  # type: ignore[no-any-return]
+
+
+@op("SoftmaxBackward0")
+def _softmax(x: Var, axis: int, dtype: DType | None) -> Var:
+    return softmax_of(x.astype(dtype) if dtype else floating(x), axis)
+
+
+@op("LogSoftmaxBackward0")
+def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
+    x = x.astype(dtype) if dtype else floating(x)
+    if not x.ndim:
+        return x.zeros_like()
+    if not x.size:
+        return x
+    shifted = x - r.amax(x, axes=(axis,), keepdim=True)
+    return shifted - e.log(e.exp(shifted).sum((axis,), True))  # type: ignore[no-any-return]
+
+
+def _axis(dim: int | None, ndim: int, name: str) -> int:
+    if dim is None:
+        raise RuntimeError(f"{name}: choose the axis with dim=, for example dim=-1; the input has {ndim}")
+    return wrap_dim(dim, ndim)
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """exp(x) over its sum along ``dim``; any shape in, the same out."""
+    return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))  # type: ignore[no-any-return]
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """``softmax`` of -x; any shape in, the same out."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """log(softmax(x)) along ``dim`` without overflow; any shape in, the same out."""
+    return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))  # type: ignore[no-any-return]
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of the Gumbel-softmax distribution; (..., C) in, the same out. Source: Jang et al. 2017."""
+    draws = default_generator.exponential(tuple(logits.shape), 1.0, logits.dtype.numpy)
+    noise = -from_array(draws).log()
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.argmax(dim, keepdim=True)
+    chosen = soft.detach() * 0
+    return chosen.scatter(dim, index, 1.0) - soft.detach() + soft  # type: ignore[no-any-return]
+
+

@@ -1,0 +1,189 @@
+"""Normalization."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir.builder import Var
+from ...ops import elementwise as e
+from ...ops.composite import op
+from ...tensor import Tensor
+from ...tensor.dispatch import dispatch
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
+
+
+def _standardized(x: Var, axes: tuple[int, ...], eps: float) -> tuple[Var, Var, Var]:
+    """``x`` less its mean over ``axes``, by its standard deviation; with the mean and the (biased) variance."""
+    count = math.prod(x.shape[a] for a in axes)
+    mean = x.sum(axes, True) / count
+    centered = x - mean
+    variance = (centered * centered).sum(axes, True) / count
+    return centered * e.rsqrt(variance + eps), mean, variance
+
+
+def _scaled(x: Var, weight: Var | None, bias: Var | None, shape: tuple[int, ...]) -> Var:
+    if weight is not None:
+        x = x * weight.reshape(shape)
+    return x if bias is None else x + bias.reshape(shape)
+
+
+@op("NativeBatchNormBackward0")
+def _batch_norm_train(
+    x: Var, weight: Var | None, bias: Var | None, running_mean: Var | None, running_var: Var | None, momentum: Var,
+    eps: float,
+) -> Any:  # fmt: skip
+    """The normalized batch, and the running statistics moved toward the batch's (unbiased variance)."""
+    axes = (0, *range(2, x.ndim))
+    channels = x.shape[1]
+    shape = (channels, *(1,) * (x.ndim - 2))
+    standard, mean, variance = _standardized(x, axes, eps)
+    results = [_scaled(standard, weight, bias, shape)]
+    if running_mean is not None and running_var is not None:
+        step = momentum.astype(running_mean.dtype)
+        count = x.size // channels
+        batch_mean = mean.reshape((channels,)).astype(running_mean.dtype)
+        batch_var = (variance.reshape((channels,)) * (count / (count - 1))).astype(running_mean.dtype)
+        results.append(running_mean * (1 - step) + batch_mean * step)
+        results.append(running_var * (1 - step) + batch_var * step)
+    return results
+
+
+@op("NativeBatchNormBackward0")
+def _batch_norm_eval(
+    x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float
+) -> Var:
+    shape = (x.shape[1], *(1,) * (x.ndim - 2))
+    scale = e.rsqrt(variance + eps)
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale
+    if bias is not None:
+        shift = bias + shift
+    return x * scale.astype(x.dtype).reshape(shape) + shift.astype(x.dtype).reshape(shape)
+
+
+def batch_norm(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Each channel normalized over the batch (training) or by the running statistics.
+
+    Args:
+        input: (N, C) or (N, C, ...). running_mean, running_var, weight, bias: (C,) or None.
+        momentum: how far the running statistics move toward the batch's.
+    Returns:
+        the input's shape.
+    Raises:
+        ValueError: one value per channel in training, which has no spread.
+        RuntimeError: a statistic or parameter does not have C elements.
+    Source: Ioffe and Szegedy 2015.
+    """
+    if input.ndim < 2:
+        raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
+    channels = input.shape[1]
+    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if t is not None and tuple(t.shape) != (channels,):
+            raise RuntimeError(f"{name} should contain {channels} elements not {t.numel()}: input {list(input.shape)}")
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        return dispatch(_batch_norm_eval, (input, weight, bias, running_mean, running_var), (eps,))  # type: ignore[no-any-return]
+    if input.numel() // max(channels, 1) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    operands = (input, weight, bias, running_mean, running_var, momentum)
+    results = dispatch(_batch_norm_train, operands, (eps,))
+    if running_mean is None or running_var is None:
+        return results  # type: ignore[no-any-return]
+    out, new_mean, new_var = results
+    running_mean._write(new_mean._read())
+    running_var._write(new_var._read())
+    return out  # type: ignore[no-any-return]
+
+
+def instance_norm(
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+    weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Each channel of each sample normalized over its own positions: (N, C, ...) in, the same out."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if running_mean is not None:
+        raise NotImplementedError("instance_norm: running statistics are not supported yet: leave them out")
+    return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+@op("NativeLayerNormBackward0")
+def _layer_norm(x: Var, weight: Var | None, bias: Var | None, n: int, eps: float) -> Var:
+    axes = tuple(range(x.ndim - n, x.ndim))
+    return _scaled(_standardized(x, axes, eps)[0], weight, bias, x.shape[x.ndim - n :])
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Normalized over the last axes, whose sizes are ``normalized_shape``.
+
+    Args:
+        input: (..., *normalized_shape). weight, bias: ``normalized_shape`` or None.
+    Returns:
+        the input's shape.
+    Source: Ba, Kiros and Hinton 2016.
+    """
+    shape = tuple(normalized_shape)
+    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+    return dispatch(_layer_norm, (input, weight, bias), (len(shape), eps))  # type: ignore[no-any-return]
+
+
+@op("NativeGroupNormBackward0")
+def _group_norm(x: Var, weight: Var | None, bias: Var | None, groups: int, eps: float) -> Var:
+    grouped = x.reshape((x.shape[0], groups, x.size // max(x.shape[0] * groups, 1)))
+    standard = _standardized(grouped, (2,), eps)[0].reshape(x.shape)
+    return _scaled(standard, weight, bias, (x.shape[1], *(1,) * (x.ndim - 2)))
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Groups of channels of each sample normalized: input (N, C, ...), weight and bias (C,), the input's shape back.
+
+    Source: Wu and He 2018.
+    """
+    if input.shape[1] % num_groups:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
+    return dispatch(_group_norm, (input, weight, bias), (num_groups, eps))  # type: ignore[no-any-return]
+
+
+@op("RmsNormBackward0")
+def _rms_norm(x: Var, weight: Var | None, n: int, eps: float) -> Var:
+    axes = tuple(range(x.ndim - n, x.ndim))
+    count = math.prod(x.shape[a] for a in axes)
+    scale = e.rsqrt((x * x).sum(axes, True) / count + eps)
+    return _scaled(x * scale, weight, None, x.shape[x.ndim - n :])
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divided by the root mean square of the last axes: (..., *normalized_shape) in, the same out.
+
+    Source: Zhang and Sennrich 2019.
+    """
+    small = eps if eps is not None else {"float32": 2.0**-23, "float64": 2.0**-52}[input.dtype.name]
+    return dispatch(_rms_norm, (input, weight), (len(tuple(normalized_shape)), small))  # type: ignore[no-any-return]
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """Divided by the p-norm along ``dim`` (at least ``eps``): any shape in, the same out."""
+    return input / input.norm(p, dim, True).clamp(min=eps)
