@@ -255,7 +255,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     wide = rows < draws.shape[1]
     q, r = np.linalg.qr(draws.T if wide else draws)
     q = q * np.sign(np.diagonal(r))
-    return _put(tensor, (q.T if wide else q).reshape(tensor.shape)).mul_(gain)
+    _put(tensor, (q.T if wide else q).reshape(tensor.shape)).mul_(gain)
+    return tensor
 
 
 @no_grad()

@@ -31,8 +31,8 @@ class Parameter(Tensor):
         found: Parameter = memo[id(self)]
         return found
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    def __repr__(self, **kwargs: Any) -> str:  # type: ignore[override]  # mypy drops a dunder's argument names
+        return "Parameter containing:\n" + super().__repr__(**kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return type(self), (self.data, self.requires_grad)

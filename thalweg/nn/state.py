@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..tensor import Tensor
 from ..tensor.modes import no_grad
@@ -268,7 +268,7 @@ class _Load:
     """One loading of a state dictionary over a tree of modules."""
 
     def __init__(self, state_dict: Mapping[str, Any], assign: bool) -> None:
-        self.state: Any = OrderedDict(state_dict)
+        self.state = cast(Any, OrderedDict(state_dict))
         self._metadata: Any = getattr(state_dict, "_metadata", None)
         if self._metadata is not None:
             self.state._metadata = self._metadata
