@@ -1,6 +1,6 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
-from . import autograd, io, nn
+from . import autograd, io, nn, optim
 from .io import load, save
 from .ir.dtype import DType as dtype
 from .ir.dtype import bool_ as bool

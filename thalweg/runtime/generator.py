@@ -101,8 +101,12 @@ class Generator:
         """Uniform in [low, high)."""
         if low > high:
             raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
-        kind = np.dtype(dtype).type
-        return np.asarray(self.random(shape, dtype) * kind(high - low) + kind(low), dtype)
+        kind = np.dtype(dtype)
+        units = self.random(shape, kind)
+        width, start = kind.type(high) - kind.type(low), kind.type(low)
+        if kind == _F32:  # PyTorch's is one fused multiply-add: the product is not rounded by itself
+            return np.asarray(units.astype(np.float64) * float(width) + float(start), kind)
+        return np.asarray(units * width + start, kind)
 
     def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
         """Normal with the given mean and standard deviation."""

@@ -356,6 +356,7 @@ class ArithmeticMethods(TensorCore):
     __rshift__ = _operator(bitwise_right_shift, "__rshift__")
     __eq__ = _operator(eq, "__eq__")
     __ne__ = _operator(ne, "__ne__")
+    __hash__ = object.__hash__
     __lt__ = _operator(lt, "__lt__")
     __le__ = _operator(le, "__le__")
     __gt__ = _operator(gt, "__gt__")
