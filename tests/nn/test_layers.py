@@ -30,6 +30,9 @@ LAYERS = [
     "Conv2d(1, 2, 3, padding='same')",
     "Conv2d(1, 2, (3, 5), padding=(1, 2))",
     "Conv2d(16, 32, 3)",
+    "Conv3d(2, 4, (1, 2, 3), padding=1)",
+    "ConvTranspose1d(2, 4, 3, stride=2, output_padding=1, groups=2)",
+    "ConvTranspose2d(1, 2, 3, stride=2, output_padding=1)",
     "BatchNorm1d(3)",
     "BatchNorm1d(3, momentum=None)",
     "BatchNorm2d(3, affine=False, track_running_stats=False)",
@@ -43,6 +46,13 @@ LAYERS = [
     "Dropout(0.2, True)",
     "Dropout1d()",
     "Dropout2d()",
+    "Dropout3d()",
+    "InstanceNorm1d(3)",
+    "InstanceNorm2d(3, affine=True, track_running_stats=True)",
+    "RMSNorm(4)",
+    "RMSNorm((3, 4), eps=1e-3, elementwise_affine=False)",
+    "CosineSimilarity()",
+    "PairwiseDistance(1.0)",
     "AlphaDropout()",
     "Embedding(4, 2)",
     "Embedding(40, 20)",
@@ -72,8 +82,6 @@ LAYERS = [
     "ReLU6(True)",
     "Hardswish(True)",
     "Hardsigmoid(True)",
-    "RReLU()",
-    "RReLU(0.1, 0.2, True)",
     "Softmax()",
     "Softmax(1)",
     "LogSoftmax(1)",
@@ -113,6 +121,12 @@ LAYERS = [
     "CrossEntropyLoss(weight=lib.ones(2), label_smoothing=0.1)",
     "KLDivLoss(log_target=True)",
     "SoftMarginLoss()",
+    "PoissonNLLLoss(False, True)",
+    "GaussianNLLLoss(full=True)",
+    "CosineEmbeddingLoss(0.1)",
+    "HingeEmbeddingLoss()",
+    "MarginRankingLoss(0.2)",
+    "TripletMarginLoss(swap=True)",
     "Sequential()",
     "ModuleList()",
     "ModuleDict()",
@@ -194,6 +208,14 @@ COMPUTED = [
     ("Conv2d(4, 2, (4, 3), padding='same', dilation=(1, 2))", IMAGE),
     ("Conv2d(4, 2, (4, 3), padding='same', padding_mode='reflect')", IMAGE),
     ("Conv2d(4, 2, 3, padding='valid')", (4, 6, 6)),
+    ("Conv3d(2, 3, 2, stride=(1, 2, 1), padding=1)", (2, 2, 3, 4, 5)),
+    ("ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2)", SERIES),
+    ("ConvTranspose2d(4, 6, 3, stride=2, dilation=2, groups=2)", IMAGE),
+    ("InstanceNorm1d(4)", SERIES),
+    ("InstanceNorm2d(4, affine=True)", IMAGE),
+    ("InstanceNorm2d(4)", (4, 6, 6)),
+    ("RMSNorm(3)", SIGNED),
+    ("RMSNorm((6, 6), eps=0.1)", IMAGE),
     ("BatchNorm1d(3)", SIGNED),
     ("BatchNorm1d(4)", SERIES),
     ("BatchNorm2d(4)", IMAGE),
@@ -308,6 +330,57 @@ def test_loss_is_torchs(text: str, kind: str, reduction: str) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-12)
 
 
+PAIRS = [
+    ("CosineSimilarity(0)", 2),
+    ("PairwiseDistance(1.0, keepdim=True)", 2),
+    ("CosineEmbeddingLoss(0.1)", 3),
+    ("MarginRankingLoss(0.2)", 4),
+    ("HingeEmbeddingLoss(0.5)", 1),
+    ("TripletMarginLoss(swap=True)", 5),
+    ("PoissonNLLLoss(full=True)", 6),
+    ("GaussianNLLLoss(full=True)", 5),
+    ("Bilinear(3, 3, 2)", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), PAIRS, ids=[text for text, _ in PAIRS])
+def test_comparison_is_torchs(text: str, kind: int) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(5)
+    a, b, c = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), rng.uniform(0.2, 2.0, size=(6, 3))
+    sign = np.where(rng.normal(size=(6, 3)) > 0, 1.0, -1.0)
+    inputs = {
+        1: [a, sign],
+        2: [a, b],
+        3: [a, b, sign[:, 0]],
+        4: [a, b, sign],
+        5: [a, b, c],
+        6: [a, np.round(c)],
+    }[kind]
+    found = []
+    theirs_layer = made(torch, text).double()
+    for lib in (tw, torch):
+        layer = made(lib, text).double()
+        layer.load_state_dict({k: lib.tensor(v.numpy().copy()) for k, v in theirs_layer.state_dict().items()})
+        x = lib.tensor(inputs[0], requires_grad=True)
+        y = layer(x, *[lib.tensor(v) for v in inputs[1:]])
+        y.sum().backward()
+        found.append([y.detach().numpy(), x.grad.numpy()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-10)
+
+
+def test_transposed_convolution_to_a_given_size() -> None:
+    layer = nn.ConvTranspose2d(1, 1, 3, stride=2)
+    x = tw.ones(1, 1, 4, 4)
+    assert layer(x).shape == (1, 1, 9, 9) and layer(x, (10, 9)).shape == (1, 1, 10, 9)
+    assert layer(x, (1, 1, 9, 10)).shape == (1, 1, 9, 10)
+    with pytest.raises(ValueError, match=r"requested an output size of \[11, 9\], but valid sizes range"):
+        layer(x, (11, 9))
+    with pytest.raises(ValueError, match="must have 2 or 4 elements"):
+        layer(x, (9,))
+
+
 # Single layers
 
 
@@ -391,6 +464,9 @@ WRONG = [
     (lambda: nn.BatchNorm1d(2)(tw.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
     (lambda: nn.BatchNorm2d(2)(tw.ones(2, 2)), ValueError, "expected 4D input (got 2D input)"),
     (lambda: nn.Softmax2d()(tw.ones(2)), ValueError, "3D or 4D, got 1D"),
+    (lambda: nn.ConvTranspose1d(1, 1, 3, padding_mode="reflect"), ValueError, 'Only "zeros" padding mode'),
+    (lambda: nn.InstanceNorm1d(2)(tw.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
+    (lambda: nn.TripletMarginLoss(margin=0), ValueError, "margin to be greater than 0, got 0"),
     (lambda: nn.Linear(2, 2, device="cuda"), RuntimeError, "not available"),
 ]
 

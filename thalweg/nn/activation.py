@@ -139,25 +139,6 @@ class CELU(_InPlace):
         return self._with_inplace(f"alpha={self.alpha}")
 
 
-class RReLU(_InPlace):
-    """LeakyReLU with a slope drawn from [lower, upper] for each element while training.
-
-    Source: Xu et al. 2015.
-    """
-
-    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
-        super().__init__(inplace)
-        self.lower = lower
-        self.upper = upper
-
-    def forward(self, input: Tensor) -> Tensor:
-        """input: (*); gives the same shape."""
-        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return self._with_inplace(f"lower={self.lower}, upper={self.upper}")
-
-
 class Hardtanh(_InPlace):
     """x, but no less than min_val and no more than max_val."""
 

@@ -416,8 +416,7 @@ def _pairs(what: str, given: Any) -> list[tuple[str, Any]]:
     """(name, value) pairs of a mapping, or of an iterable of pairs."""
     if not isinstance(given, Iterable):
         raise TypeError(
-            f"{what}.update should be called with an iterable of key/value pairs, "
-            f"but got {type(given).__name__}"
+            f"{what}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}"
         )
     if isinstance(given, Mapping | ModuleDict | ParameterDict):
         return list(given.items())

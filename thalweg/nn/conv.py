@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from ..ir.dtype import DType
 from ..tensor import Tensor
@@ -181,6 +182,146 @@ class Conv2d(_ConvNd):
             self._padding_inside,
             self.dilation,
             self.groups,
+        )
+
+
+class Conv3d(_ConvNd):
+    """Slides kernels through volumes (cross-correlation).
+
+    Attributes:
+        weight: (out_channels, in_channels/groups, kernel depth, kernel height, kernel width).
+        bias: (out_channels,) or None.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: str | Sizes = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        sizes = _spelled(3, kernel_size, stride, dilation)
+        border = padding if isinstance(padding, str) else _repeated(padding, 3)
+        super().__init__(
+            in_channels, out_channels, sizes[0], sizes[1], border, sizes[2], False, (0, 0, 0), groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C_in, D, H, W) or (C_in, D, H, W); gives (N, C_out, D, H, W) of new sizes, or without N."""
+        return F.conv3d(
+            self._padded(input),
+            self.weight,
+            self.bias,
+            self.stride,
+            self._padding_inside,
+            self.dilation,
+            self.groups,
+        )
+
+
+class _ConvTransposeNd(_ConvNd):
+    """What the transposed convolutions share.
+
+    Attributes:
+        weight: (in_channels, out_channels/groups, *kernel_size).
+        bias: (out_channels,) or None.
+    """
+
+    _axes: ClassVar[int]
+    padding: tuple[int, ...]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            name = type(self).__name__
+            raise ValueError(f'Only "zeros" padding mode is supported for {name}, got {padding_mode!r}')
+        sizes = _spelled(self._axes, kernel_size, stride, padding, dilation, output_padding)
+        super().__init__(
+            in_channels, out_channels, sizes[0], sizes[1], sizes[2], sizes[3], True, sizes[4], groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
+        """What is added at one end so that ``input`` (N, C, ...) becomes of ``output_size``."""
+        if output_size is None:
+            return self.output_padding
+        n = self._axes
+        if len(output_size) not in (n, input.ndim):
+            raise ValueError(
+                f"{type(self).__name__}: for {input.ndim}D input, output_size must have {n} or {input.ndim} "
+                f"elements (got {len(output_size)})"
+            )
+        wanted = tuple(output_size)[-n:]
+        smallest = [
+            (size - 1) * stride - 2 * pad + dilation * (kernel - 1) + 1
+            for size, stride, pad, dilation, kernel in zip(
+                input.shape[-n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+            )
+        ]
+        added = tuple(w - s for w, s in zip(wanted, smallest, strict=True))
+        if any(not 0 <= a < stride for a, stride in zip(added, self.stride, strict=True)):
+            largest = [s + stride - 1 for s, stride in zip(smallest, self.stride, strict=True)]
+            raise ValueError(
+                f"requested an output size of {list(wanted)}, but valid sizes range from {smallest} to "
+                f"{largest} (for an input of {list(input.shape[-n:])})"
+            )
+        return added
+
+
+class ConvTranspose1d(_ConvTransposeNd):
+    """The gradient of Conv1d with respect to its input, as a layer: lengthens sequences.
+
+    Attributes:
+        weight: (in_channels, out_channels/groups, kernel_size).
+        bias: (out_channels,) or None.
+    """
+
+    _axes = 1
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """input: (N, C_in, L) or (C_in, L); gives (N, C_out, L_out) or (C_out, L_out)."""
+        added = self._output_padding(input, output_size)
+        return F.conv_transpose1d(
+            input, self.weight, self.bias, self.stride, self.padding, added, self.groups, self.dilation
+        )
+
+
+class ConvTranspose2d(_ConvTransposeNd):
+    """The gradient of Conv2d with respect to its input, as a layer: enlarges images.
+
+    Attributes:
+        weight: (in_channels, out_channels/groups, kernel height, kernel width).
+        bias: (out_channels,) or None.
+    """
+
+    _axes = 2
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """input: (N, C_in, H, W) or (C_in, H, W); gives (N, C_out, H_out, W_out) or without N."""
+        added = self._output_padding(input, output_size)
+        return F.conv_transpose2d(
+            input, self.weight, self.bias, self.stride, self.padding, added, self.groups, self.dilation
         )
 
 

@@ -48,6 +48,14 @@ class Dropout2d(_DropoutNd):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
+class Dropout3d(_DropoutNd):
+    """Drops whole channels of volumes."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives the same shape."""
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
 class AlphaDropout(_DropoutNd):
     """Drops to the negative saturation of SELU, keeping mean 0 and variance 1.
 

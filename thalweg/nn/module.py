@@ -91,8 +91,7 @@ class Module(Tree, State, Hooked):
         self._check_name("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
-                "(thalweg.Tensor or None required)"
+                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (thalweg.Tensor or None required)"
             )
         self._buffers[name] = everywhere.registered(everywhere.buffer, self, name, tensor)
         if persistent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..ir.dtype import DType, int64
 from ..tensor import Tensor
@@ -153,6 +153,60 @@ class BatchNorm2d(_BatchNorm):
             raise ValueError(f"expected 4D input (got {input.ndim}D input): shape {list(input.shape)}")
 
 
+class _InstanceNorm(_NormBase):
+    """Normalizes each channel of each sample.
+
+    Source: Ulyanov, Vedaldi and Lempitsky 2016.
+    """
+
+    _axes: ClassVar[int]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        n = self._axes
+        if input.ndim not in (n + 1, n + 2):
+            raise ValueError(
+                f"expected {n + 1}D or {n + 2}D input (got {input.ndim}D input): shape {list(input.shape)}"
+            )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, num_features, ...) or (num_features, ...); gives the same shape."""
+        self._check_input_dim(input)
+        single = input.ndim == self._axes + 1
+        batch = input.unsqueeze(0) if single else input
+        by_sample = self.training or not self.track_running_stats
+        factor = 0.0 if self.momentum is None else self.momentum
+        result = F.instance_norm(
+            batch, self.running_mean, self.running_var, self.weight, self.bias, by_sample, factor, self.eps
+        )
+        return result.squeeze(0) if single else result
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalization of (N, num_features, L) or (num_features, L)."""
+
+    _axes = 1
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalization of (N, num_features, H, W) or (num_features, H, W)."""
+
+    _axes = 2
+
+
 class LayerNorm(_Scaled):
     """Normalizes each sample over its last axes.
 
@@ -190,6 +244,46 @@ class LayerNorm(_Scaled):
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+class RMSNorm(Module):
+    """Divides each sample by the root of its mean square over its last axes.
+
+    Attributes:
+        weight: (*normalized_shape) or None.
+    Source: Zhang and Sennrich 2019.
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = shape
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        made = Parameter(empty(shape, device=device, dtype=dtype)) if elementwise_affine else None
+        self.register_parameter("weight", made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the scale to one."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (*, *normalized_shape); gives the same shape."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
 class GroupNorm(_Scaled):
