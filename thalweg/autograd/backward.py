@@ -113,4 +113,4 @@ def _backward_method(
     backward(self, gradient, retain_graph, create_graph, inputs)
 
 
-TensorCore._backward = staticmethod(_backward_method)  # type: ignore[attr-defined]  # Tensor.backward calls it
+TensorCore._backward = staticmethod(_backward_method)

@@ -23,6 +23,7 @@ from ..tensor.dispatch import wrap
 from ..tensor.node import AccumulateGrad, Node
 from .slow_road import FREED, walk_slowly
 
+
 def nodes_below(roots: Sequence[Node]) -> list[Node]:
     """All nodes that the roots reach, the latest first: a topological order, since stamps grow."""
     seen: set[Node] = set(roots)
@@ -67,9 +68,7 @@ def _backward_graph(*operands: Any) -> list[Var]:
             continue
         n_saved = len(tape.saved_inputs) + len(tape.saved_outputs)
         saved, at = given[at : at + n_saved], at + n_saved
-        incoming = [
-            grads.get((i, nr)) or builder.full(avals[nr].shape, 0, avals[nr].dtype) for nr in tape.grads_of
-        ]
+        incoming = [grads.get((i, nr)) or builder.full(avals[nr].shape, 0, avals[nr].dtype) for nr in tape.grads_of]
         results = builder.inline(tape.graph, (*saved, *incoming))
         for reach, target in zip(tape.reaches, targets, strict=True):
             if reach is not None and target is not None:
@@ -121,9 +120,7 @@ class _Plan:
         operands: list[Value | None] = [g for _, _, g in self.roots]
         nodes = []
         for node in self.order:
-            targets = tuple(
-                [None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next]
-            )
+            targets = tuple([None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next])
             nodes.append((node.vjp, node.avals, targets))
             if node.vjp is not None:
                 if node.saved is None:
@@ -197,7 +194,9 @@ def run_backward(
 
 def _capture(plan: _Plan, capture: list[tuple[Node, int]], retain_graph: bool) -> list[Any]:
     reached = _reached(plan)
-    places = [(plan.index[n], nr) if (n in plan.index and (plan.index[n], nr) in reached) else None for n, nr in capture]
+    places = [
+        (plan.index[n], nr) if (n in plan.index and (plan.index[n], nr) in reached) else None for n, nr in capture
+    ]
     wanted = list(dict.fromkeys(p for p in places if p is not None))
     found: dict[tuple[int, int], Any] = {}
     if wanted:

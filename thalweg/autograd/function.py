@@ -47,6 +47,8 @@ class _FunctionNode(Node):
     __slots__ = ("ctx", "function", "like")
 
     plain = False
+    ctx: FunctionCtx
+    function: type[Function]
 
     def apply(self, incoming: list[Any], create_graph: bool) -> list[Any]:
         """The gradients that the user's ``backward`` gives, one for each operand."""

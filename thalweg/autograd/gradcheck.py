@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor.core import TensorCore
+from ..tensor import Tensor
 from ..tensor.creation import from_array
 from ..tensor.modes import enable_grad, no_grad
 from .backward import grad
@@ -19,7 +19,7 @@ class GradcheckError(RuntimeError):
 
 def _outputs(result: Any) -> list[Any]:
     many = result if isinstance(result, tuple | list) else [result]
-    return [t for t in many if isinstance(t, TensorCore) and t.dtype.is_floating_point]
+    return [t for t in many if isinstance(t, Tensor) and t.dtype.is_floating_point]
 
 
 def _numerical(function: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float) -> list[Any]:
@@ -55,8 +55,8 @@ def gradcheck(
         GradcheckError: they differ, and ``raise_exception`` is set.
         ValueError: no input requires grad.
     """
-    inputs = (inputs,) if isinstance(inputs, TensorCore) else tuple(inputs)
-    followed = [i for i, t in enumerate(inputs) if isinstance(t, TensorCore) and t.requires_grad]
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    followed = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
     if not followed:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of the them have "
@@ -87,7 +87,7 @@ def gradcheck(
 
 def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any) -> bool:
     """Whether the gradients of the gradients of ``func`` agree with central differences."""
-    inputs = (inputs,) if isinstance(inputs, TensorCore) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     outputs = _outputs(func(*inputs))
     if grad_outputs is None:
         rng = np.random.RandomState(0)
@@ -95,12 +95,12 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     n = len(inputs)
 
     def first(*args: Any) -> tuple[Any, ...]:
-        followed = [t for t in args[:n] if isinstance(t, TensorCore) and t.requires_grad]
+        followed = [t for t in args[:n] if isinstance(t, Tensor) and t.requires_grad]
         results = _outputs(func(*args[:n]))
         found = grad(results, followed, list(args[n:]), create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    leaves = [t.detach().requires_grad_() if isinstance(t, TensorCore) and t.requires_grad else t for t in inputs]
+    leaves = [t.detach().requires_grad_() if isinstance(t, Tensor) and t.requires_grad else t for t in inputs]
     return gradcheck(_keeping_leaves(first, leaves), (*leaves, *grad_outputs), **options)
 
 
@@ -109,7 +109,7 @@ def _keeping_leaves(function: Callable[..., Any], leaves: list[Any]) -> Callable
 
     def call(*args: Any) -> Any:
         again = [
-            a if i >= len(leaves) or not isinstance(a, TensorCore) or a.requires_grad or not _followed(leaves[i])
+            a if i >= len(leaves) or not isinstance(a, Tensor) or a.requires_grad or not _followed(leaves[i])
             else a.requires_grad_()
             for i, a in enumerate(args)
         ]  # fmt: skip
@@ -120,4 +120,4 @@ def _keeping_leaves(function: Callable[..., Any], leaves: list[Any]) -> Callable
 
 
 def _followed(t: Any) -> bool:
-    return isinstance(t, TensorCore) and t.requires_grad
+    return isinstance(t, Tensor) and t.requires_grad

@@ -148,9 +148,17 @@ def load(
     if isinstance(f, str | os.PathLike) and not Path(f).is_file():
         raise FileNotFoundError(f"load: no file {name!r}")
     try:
-        with zipfile.ZipFile(f) as archive:  # type: ignore[arg-type]  # a path or an open file
+        with zipfile.ZipFile(f) as archive:
             return _read(archive)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError, OSError, IndexError, UnicodeDecodeError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        json.JSONDecodeError,
+        EOFError,
+        OSError,
+        IndexError,
+        UnicodeDecodeError,
+    ) as error:
         raise ValueError(f"load: {name} is not a file that thalweg.save wrote, or it is damaged: {error}") from error
 
 
@@ -159,7 +167,9 @@ def _read(archive: zipfile.ZipFile) -> Any:
         raise ValueError("load: the file's tree is larger than any that save writes: refused")
     tree = json.loads(archive.read(_TREE))
     if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
-        raise ValueError(f"load: expected a file of format {_FORMAT}, found {tree.get('format') if isinstance(tree, dict) else tree!r}")
+        raise ValueError(
+            f"load: expected a file of format {_FORMAT}, found {tree.get('format') if isinstance(tree, dict) else tree!r}"
+        )
     names = [n for n in archive.namelist() if n != _TREE]
     tensors = []
     for number in range(len(names)):

@@ -25,9 +25,7 @@ class Graph:
 
     __slots__ = ("avals", "n_inputs", "instrs", "outputs", "vjps", "function", "__weakref__")
 
-    def __init__(
-        self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]
-    ) -> None:
+    def __init__(self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]) -> None:
         self.avals, self.n_inputs, self.instrs, self.outputs = avals, n_inputs, instrs, outputs
         self.vjps: dict[Any, Any] = {}
         self.function: Any = None

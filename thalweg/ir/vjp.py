@@ -37,9 +37,7 @@ def sum_to(g: Var, shape: Shape) -> Var:
     if g.shape == shape:
         return g
     lead = g.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        axis for axis, size in enumerate(shape, lead) if size == 1 and g.shape[axis] != 1
-    )
+    axes = tuple(range(lead)) + tuple(axis for axis, size in enumerate(shape, lead) if size == 1 and g.shape[axis] != 1)
     return g.sum(axes).reshape(shape)
 
 

@@ -37,9 +37,7 @@ class Boundary:
         before: hooks ``(module, grad_output)``.
     """
 
-    def __init__(
-        self, module: Any, after: list[Callable[..., Any]], before: list[Callable[..., Any]]
-    ) -> None:
+    def __init__(self, module: Any, after: list[Callable[..., Any]], before: list[Callable[..., Any]]) -> None:
         self._module, self._after, self._before = module, after, before
         self._grad_output: Grads | None = None
         self._n_inputs = 0

@@ -157,9 +157,7 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add all of ``modules`` at the end; gives this list."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
-                f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}"
-            )
+            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
         for module in list(modules):
             self.append(module)
         return self
@@ -285,9 +283,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Self:
         """Add all of ``values`` at the end; gives this list."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self
@@ -319,9 +315,7 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(
-                f"ParameterDict: a key must be a string, got {key!r} of type {type(key).__name__}"
-            )
+            raise TypeError(f"ParameterDict: a key must be a string, got {key!r} of type {type(key).__name__}")
         self._keys[key] = None
         setattr(self, key, _as_parameter(value))
 
@@ -423,13 +417,9 @@ def _pairs(what: str, given: Any) -> list[tuple[str, Any]]:
     pairs = list(given)
     for k, pair in enumerate(pairs):
         if not isinstance(pair, Iterable):
-            raise TypeError(
-                f"{what} update sequence element #{k} should be Iterable; is {type(pair).__name__}"
-            )
+            raise TypeError(f"{what} update sequence element #{k} should be Iterable; is {type(pair).__name__}")
         if len(tuple(pair)) != 2:
-            raise ValueError(
-                f"{what} update sequence element #{k} has length {len(tuple(pair))}; 2 is required"
-            )
+            raise ValueError(f"{what} update sequence element #{k} has length {len(tuple(pair))}; 2 is required")
     return pairs
 
 

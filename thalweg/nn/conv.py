@@ -350,14 +350,10 @@ def _check_padding(padding: str | tuple[int, ...], padding_mode: str, stride: tu
         if padding == "same" and any(s != 1 for s in stride):
             raise ValueError(f"padding='same' is not supported for strided convolutions: stride is {stride}")
     if padding_mode not in _PADDING_MODES:
-        raise ValueError(
-            f"padding_mode must be one of {_PADDING_MODES}, but got padding_mode={padding_mode!r}"
-        )
+        raise ValueError(f"padding_mode must be one of {_PADDING_MODES}, but got padding_mode={padding_mode!r}")
 
 
-def _both_sides(
-    padding: str | tuple[int, ...], kernel_size: tuple[int, ...], dilation: tuple[int, ...]
-) -> list[int]:
+def _both_sides(padding: str | tuple[int, ...], kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> list[int]:
     """The padding before and after each axis, last axis first, as ``F.pad`` takes it."""
     sides: list[int] = []
     for axis in reversed(range(len(kernel_size))):

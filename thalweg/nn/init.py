@@ -83,9 +83,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         groups: out channels are passed on group by group.
     """
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError(
-            "Only tensors with 3, 4, or 5 dimensions are supported, got shape " + str(list(tensor.shape))
-        )
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported, got shape " + str(list(tensor.shape)))
     if tensor.shape[0] % groups != 0:
         raise ValueError(f"dim 0 must be divisible by groups: {tensor.shape[0]} is not by {groups}")
     per_group = tensor.shape[0] // groups
@@ -107,9 +105,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
 
 @no_grad()
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill ``tensor`` (*) with draws from the normal distribution."""
     return tensor.normal_(mean, std, generator=generator)
 
@@ -146,9 +142,7 @@ def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
-def _redrawn(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
-) -> Array:
+def _redrawn(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Array:
     """Normal draws of the shape of ``tensor`` (*), repeated until all lie in [a, b]."""
     result = _values(tensor.normal_(mean, std, generator=generator))
     low, high = result.dtype.type(a), result.dtype.type(b)
@@ -160,9 +154,7 @@ def _redrawn(
         result = np.where(outside, fresh, result)
 
 
-def _accepted(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
-) -> Array:
+def _accepted(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Array:
     """Uniform draws of the shape of ``tensor`` (*) over [a, b], repeated until the density accepts all."""
     mode = max(a, min(mean, b))
     log_peak = -0.5 * ((mode - mean) / std) ** 2
@@ -245,9 +237,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     Source: Saxe et al. 2013; the signs by Mezzadri 2006 make it uniform over such matrices.
     """
     if tensor.ndim < 2:
-        raise ValueError(
-            "Only tensors with 2 or more dimensions are supported, got shape " + str(list(tensor.shape))
-        )
+        raise ValueError("Only tensors with 2 or more dimensions are supported, got shape " + str(list(tensor.shape)))
     if tensor.numel() == 0:
         return tensor
     rows = tensor.shape[0]
@@ -319,9 +309,7 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def warned(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(
-            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2
-        )
+        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)
         return function(*args, **kwargs)
 
     warned.__name__ = old

@@ -282,9 +282,7 @@ class _Load:
         metadata = {} if self._metadata is None else dict(self._metadata.get(prefix[:-1], {}))
         if self._assign:
             metadata["assign_to_params_buffers"] = True
-        module._load_from_state_dict(
-            state, prefix, metadata, True, self.missing, self.unexpected, self.errors
-        )
+        module._load_from_state_dict(state, prefix, metadata, True, self.missing, self.unexpected, self.errors)
         for name, child in module._modules.items():
             if child is not None:
                 below = f"{prefix}{name}."

@@ -1,5 +1,5 @@
 """Primitives by family, and the composites written over them. Importing this fills the registry."""
 
-from . import contraction, elementwise, indexing, lookup, movement, reduction, window
+from . import contraction, elementwise, indexing, lookup, movement, reduction, sorting, window
 
-__all__ = ["contraction", "elementwise", "indexing", "lookup", "movement", "reduction", "window"]
+__all__ = ["contraction", "elementwise", "indexing", "lookup", "movement", "reduction", "sorting", "window"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..ir.aval import Aval, broadcast_shapes
 from ..ir.builder import Var
-from ..ir.primitive import primitive
+from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
 from .samples import draw
 
@@ -31,7 +31,7 @@ def _grad_right(g: Var, out: Var, x: Var, y: Var) -> Var:
     return sum_to(x.swap() @ g, y.shape)
 
 
-matmul = primitive(
+matmul: Primitive = primitive(
     "matmul",
     infer=_product,
     reference=np.matmul,

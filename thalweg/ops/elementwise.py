@@ -53,23 +53,21 @@ def _binary(
     samples: Callable[[], list[Sample]] | None = None,
     infer: Callable[..., Aval] = same,
 ) -> Primitive:
-    return primitive(
-        name, infer=infer, reference=reference, grads=grads, elementwise=True, samples=samples or binary()
-    )
+    return primitive(name, infer=infer, reference=reference, grads=grads, elementwise=True, samples=samples or binary())
 
 
 # Arithmetic
 
-add = _binary("add", np.add, (lambda g, out, x, y: g, lambda g, out, x, y: g))
-sub = _binary("sub", np.subtract, (lambda g, out, x, y: g, lambda g, out, x, y: -g))
-mul = _binary("mul", np.multiply, (lambda g, out, x, y: g * y, lambda g, out, x, y: g * x))
-div = _binary(
+add: Primitive = _binary("add", np.add, (lambda g, out, x, y: g, lambda g, out, x, y: g))
+sub: Primitive = _binary("sub", np.subtract, (lambda g, out, x, y: g, lambda g, out, x, y: -g))
+mul: Primitive = _binary("mul", np.multiply, (lambda g, out, x, y: g * y, lambda g, out, x, y: g * x))
+div: Primitive = _binary(
     "div",
     np.divide,
     (lambda g, out, x, y: g / y, lambda g, out, x, y: -g * ((x / y) / y)),
     binary(0.5, 2.0),
 )
-neg = _unary("neg", np.negative, lambda g, out, x: -g)
+neg: Primitive = _unary("neg", np.negative, lambda g, out, x: -g)
 
 
 def _pow_reference(x: Any, y: Any) -> Any:
@@ -89,7 +87,7 @@ def _pow_grad_exponent(g: Var, out: Var, x: Var, y: Var) -> Var:
     return where(flat, g.zeros_like(), g * (out * log(x)))
 
 
-pow_ = _binary("pow", _pow_reference, (_pow_grad_base, _pow_grad_exponent), binary(0.5, 2.0))
+pow_: Primitive = _binary("pow", _pow_reference, (_pow_grad_base, _pow_grad_exponent), binary(0.5, 2.0))
 
 
 def _floor_divide_reference(x: Any, y: Any) -> Any:
@@ -110,28 +108,28 @@ def _fmod_reference(x: Any, y: Any) -> Any:
     return np.fmod(x, y)
 
 
-floor_divide = _binary("floor_divide", _floor_divide_reference, None, binary(0.5, 2.0))
-remainder = _binary(
+floor_divide: Primitive = _binary("floor_divide", _floor_divide_reference, None, binary(0.5, 2.0))
+remainder: Primitive = _binary(
     "remainder",
     _remainder_reference,
     (lambda g, out, x, y: g, lambda g, out, x, y: -g * floor(x / y)),
     binary(0.5, 2.0),
 )
-fmod = _binary(
+fmod: Primitive = _binary(
     "fmod",
     _fmod_reference,
     (lambda g, out, x, y: g, lambda g, out, x, y: -g * trunc(x / y)),
     binary(0.5, 2.0),
 )
-atan2 = _binary(
+atan2: Primitive = _binary(
     "atan2",
     np.arctan2,
     (lambda g, out, y, x: g * (x / (x * x + y * y)), lambda g, out, y, x: -g * (y / (x * x + y * y))),
 )
-hypot = _binary(
+hypot: Primitive = _binary(
     "hypot", np.hypot, (lambda g, out, x, y: g * (x / out), lambda g, out, x, y: g * (y / out)), binary(0.5, 2.0)
 )
-copysign = _binary(
+copysign: Primitive = _binary(
     "copysign",
     np.copysign,
     (lambda g, out, x, y: where(x.eq(0), g.zeros_like(), g * (out / x)), lambda g, out, x, y: g.zeros_like()),
@@ -144,12 +142,12 @@ def _share_ties(g: Var, out: Var, mine: Var, other: Var) -> Var:
     return where(mine.eq(out) | mine.ne(mine), chosen, g.zeros_like())
 
 
-maximum = _binary(
+maximum: Primitive = _binary(
     "maximum",
     np.maximum,
     (lambda g, out, x, y: _share_ties(g, out, x, y), lambda g, out, x, y: _share_ties(g, out, y, x)),
 )
-minimum = _binary(
+minimum: Primitive = _binary(
     "minimum",
     np.minimum,
     (lambda g, out, x, y: _share_ties(g, out, x, y), lambda g, out, x, y: _share_ties(g, out, y, x)),
@@ -157,17 +155,19 @@ minimum = _binary(
 
 # Exponentials and powers
 
-exp = _unary("exp", np.exp, lambda g, out, x: g * out)
-exp2 = _unary("exp2", np.exp2, lambda g, out, x: g * out * math.log(2))
-expm1 = _unary("expm1", np.expm1, lambda g, out, x: g * (out + 1))
-log = _unary("log", np.log, lambda g, out, x: g / x, unary(0.1, 3.0))
-log2 = _unary("log2", np.log2, lambda g, out, x: g / (x * math.log(2)), unary(0.1, 3.0))
-log10 = _unary("log10", np.log10, lambda g, out, x: g / (x * math.log(10)), unary(0.1, 3.0))
-log1p = _unary("log1p", np.log1p, lambda g, out, x: g / (x + 1), unary(-0.9, 3.0))
-sqrt = _unary("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), unary(0.1, 3.0))
-rsqrt = _unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), unary(0.1, 3.0))
-reciprocal = _unary("reciprocal", lambda x: 1 / x, lambda g, out, x: -g * (out * out), unary(0.2, 3.0))
-square = _unary("square", np.square, lambda g, out, x: g * (x * 2))
+exp: Primitive = _unary("exp", np.exp, lambda g, out, x: g * out)
+exp2: Primitive = _unary("exp2", np.exp2, lambda g, out, x: g * out * math.log(2))
+expm1: Primitive = _unary("expm1", np.expm1, lambda g, out, x: g * (out + 1))
+log: Primitive = _unary("log", np.log, lambda g, out, x: g / x, unary(0.1, 3.0))
+log2: Primitive = _unary("log2", np.log2, lambda g, out, x: g / (x * math.log(2)), unary(0.1, 3.0))
+log10: Primitive = _unary("log10", np.log10, lambda g, out, x: g / (x * math.log(10)), unary(0.1, 3.0))
+log1p: Primitive = _unary("log1p", np.log1p, lambda g, out, x: g / (x + 1), unary(-0.9, 3.0))
+sqrt: Primitive = _unary("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), unary(0.1, 3.0))
+rsqrt: Primitive = _unary(
+    "rsqrt", lambda x: 1 / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), unary(0.1, 3.0)
+)
+reciprocal: Primitive = _unary("reciprocal", lambda x: 1 / x, lambda g, out, x: -g * (out * out), unary(0.2, 3.0))
+square: Primitive = _unary("square", np.square, lambda g, out, x: g * (x * 2))
 
 
 def _sigmoid_reference(x: Any) -> Any:
@@ -175,9 +175,9 @@ def _sigmoid_reference(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-sigmoid = _unary("sigmoid", _sigmoid_reference, lambda g, out, x: g * ((1 - out) * out))
-tanh = _unary("tanh", np.tanh, lambda g, out, x: g * (1 - out * out))
-relu = _unary("relu", lambda x: np.maximum(x, 0), lambda g, out, x: g * (out > 0).astype(g.dtype))
+sigmoid: Primitive = _unary("sigmoid", _sigmoid_reference, lambda g, out, x: g * ((1 - out) * out))
+tanh: Primitive = _unary("tanh", np.tanh, lambda g, out, x: g * (1 - out * out))
+relu: Primitive = _unary("relu", lambda x: np.maximum(x, 0), lambda g, out, x: g * (out > 0).astype(g.dtype))
 
 
 def _erf_reference(x: Any) -> Any:
@@ -191,59 +191,59 @@ def _erf_reference(x: Any) -> Any:
     return flat.astype(x.dtype).reshape(x.shape)
 
 
-erf = _unary("erf", _erf_reference, lambda g, out, x: g * exp(-(x * x)) * (2 / math.sqrt(math.pi)))
+erf: Primitive = _unary("erf", _erf_reference, lambda g, out, x: g * exp(-(x * x)) * (2 / math.sqrt(math.pi)))
 
 # Trigonometry
 
-sin = _unary("sin", np.sin, lambda g, out, x: g * cos(x))
-cos = _unary("cos", np.cos, lambda g, out, x: -g * sin(x))
-tan = _unary("tan", np.tan, lambda g, out, x: g * (out * out + 1), unary(-1.2, 1.2))
-asin = _unary("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), unary(-0.9, 0.9))
-acos = _unary("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), unary(-0.9, 0.9))
-atan = _unary("atan", np.arctan, lambda g, out, x: g / (x * x + 1))
-sinh = _unary("sinh", np.sinh, lambda g, out, x: g * cosh(x))
-cosh = _unary("cosh", np.cosh, lambda g, out, x: g * sinh(x))
-asinh = _unary("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1))
-acosh = _unary("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), unary(1.1, 3.0))
-atanh = _unary("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), unary(-0.9, 0.9))
+sin: Primitive = _unary("sin", np.sin, lambda g, out, x: g * cos(x))
+cos: Primitive = _unary("cos", np.cos, lambda g, out, x: -g * sin(x))
+tan: Primitive = _unary("tan", np.tan, lambda g, out, x: g * (out * out + 1), unary(-1.2, 1.2))
+asin: Primitive = _unary("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), unary(-0.9, 0.9))
+acos: Primitive = _unary("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), unary(-0.9, 0.9))
+atan: Primitive = _unary("atan", np.arctan, lambda g, out, x: g / (x * x + 1))
+sinh: Primitive = _unary("sinh", np.sinh, lambda g, out, x: g * cosh(x))
+cosh: Primitive = _unary("cosh", np.cosh, lambda g, out, x: g * sinh(x))
+asinh: Primitive = _unary("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1))
+acosh: Primitive = _unary("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), unary(1.1, 3.0))
+atanh: Primitive = _unary("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), unary(-0.9, 0.9))
 
 # Rounding, signs
 
-abs_ = _unary("abs", np.abs, lambda g, out, x: g * sign(x))
+abs_: Primitive = _unary("abs", np.abs, lambda g, out, x: g * sign(x))
 
 
 def _flat(g: Var, out: Var, x: Var) -> Var:
     return g.zeros_like()
 
 
-sign = _unary("sign", np.sign, _flat)
-floor = _unary("floor", np.floor, _flat)
-ceil = _unary("ceil", np.ceil, _flat)
-round_ = _unary("round", np.rint, _flat)
-trunc = _unary("trunc", np.trunc, _flat)
+sign: Primitive = _unary("sign", np.sign, _flat)
+floor: Primitive = _unary("floor", np.floor, _flat)
+ceil: Primitive = _unary("ceil", np.ceil, _flat)
+round_: Primitive = _unary("round", np.rint, _flat)
+trunc: Primitive = _unary("trunc", np.trunc, _flat)
 
 # Tests and comparisons
 
-isnan = _unary("isnan", np.isnan, None, infer=_truth)
-isinf = _unary("isinf", np.isinf, None, infer=_truth)
-signbit = _unary("signbit", lambda x: np.less(x, 0) if np.issubdtype(np.result_type(x), np.integer)
+isnan: Primitive = _unary("isnan", np.isnan, None, infer=_truth)
+isinf: Primitive = _unary("isinf", np.isinf, None, infer=_truth)
+signbit: Primitive = _unary("signbit", lambda x: np.less(x, 0) if np.issubdtype(np.result_type(x), np.integer)
                  else np.signbit(x), None, infer=_truth)  # fmt: skip
-eq = _binary("eq", np.equal, None, infer=_truth)
-ne = _binary("ne", np.not_equal, None, infer=_truth)
-lt = _binary("lt", np.less, None, infer=_truth)
-le = _binary("le", np.less_equal, None, infer=_truth)
-gt = _binary("gt", np.greater, None, infer=_truth)
-ge = _binary("ge", np.greater_equal, None, infer=_truth)
+eq: Primitive = _binary("eq", np.equal, None, infer=_truth)
+ne: Primitive = _binary("ne", np.not_equal, None, infer=_truth)
+lt: Primitive = _binary("lt", np.less, None, infer=_truth)
+le: Primitive = _binary("le", np.less_equal, None, infer=_truth)
+gt: Primitive = _binary("gt", np.greater, None, infer=_truth)
+ge: Primitive = _binary("ge", np.greater_equal, None, infer=_truth)
 
 # Bits and logic
 
 _BITS = integers([1, 2, -3], [3, -1, 2])
-bitwise_and = _binary("bitwise_and", np.bitwise_and, None, _BITS)
-bitwise_or = _binary("bitwise_or", np.bitwise_or, None, _BITS)
-bitwise_xor = _binary("bitwise_xor", np.bitwise_xor, None, _BITS)
-bitwise_not = _unary("bitwise_not", np.invert, None, integers([1, 0, -3]))
-shift_left = _binary("shift_left", np.left_shift, None, integers([1, 2, 3], [0, 1, 2]))
-shift_right = _binary("shift_right", np.right_shift, None, integers([8, -2, 3], [0, 1, 2]))
+bitwise_and: Primitive = _binary("bitwise_and", np.bitwise_and, None, _BITS)
+bitwise_or: Primitive = _binary("bitwise_or", np.bitwise_or, None, _BITS)
+bitwise_xor: Primitive = _binary("bitwise_xor", np.bitwise_xor, None, _BITS)
+bitwise_not: Primitive = _unary("bitwise_not", np.invert, None, integers([1, 0, -3]))
+shift_left: Primitive = _binary("shift_left", np.left_shift, None, integers([1, 2, 3], [0, 1, 2]))
+shift_right: Primitive = _binary("shift_right", np.right_shift, None, integers([8, -2, 3], [0, 1, 2]))
 
 # Choice
 
@@ -253,7 +253,7 @@ def _where_infer(condition: Aval, x: Aval, y: Aval) -> Aval:
     return Aval(broadcast_shapes(condition.shape, x.shape, y.shape), same(x, y).dtype)
 
 
-where = primitive(
+where: Primitive = primitive(
     "where",
     infer=_where_infer,
     reference=np.where,
@@ -279,7 +279,7 @@ def _cast_reference(x: Any, dtype: DType) -> Any:
     return np.asarray(x).astype(dtype.numpy)
 
 
-cast = primitive(
+cast: Primitive = primitive(
     "cast",
     infer=lambda x, dtype: Aval(x.shape, dtype),
     reference=_cast_reference,
@@ -288,7 +288,7 @@ cast = primitive(
     elementwise=True,
     samples=lambda: [((draw(3, 4),), {"dtype": bool_}), ((np.arange(3),), {"dtype": bool_})],
 )
-constant = primitive(
+constant: Primitive = primitive(
     "constant",
     infer=lambda value, dtype, bits: Aval((), dtype),
     reference=lambda value, dtype, bits: dtype.numpy.type(value),

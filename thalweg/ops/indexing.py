@@ -1,220 +1,293 @@
-"""Primitives that read and write elements by integer index arrays."""
+"""Primitives that read and write elements at places given by integer arrays.
+
+Note: indices. An index primitive takes k integer arrays that are broadcast against each other; they
+stand for the k axes from ``axis`` on, which their common shape replaces in the result.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import numpy as np
 
 from ..ir.aval import Aval, Shape, broadcast_shapes
 from ..ir.builder import Var
-from ..ir.dtype import int64
 from ..ir.primitive import primitive
+from ..ir.vjp import sum_to
+from .elementwise import eq, where
+from .movement import slice_
 from .samples import draw
 
 Array = np.ndarray[Any, Any]
-Pattern = tuple[bool, ...]
 
 
-def _key(pattern: Pattern, indices: tuple[Array, ...], shape: Shape) -> tuple[Any, ...]:
-    """What to index an array with: an index array where ``pattern`` is True, everything elsewhere."""
-    given = iter(indices)
-    key: list[Any] = []
-    for axis, indexed in enumerate(pattern):
-        if not indexed:
-            key.append(slice(None))
-            continue
-        index = np.asarray(next(given))
-        size = shape[axis]
-        if index.size and (index.min() < -size or index.max() >= size):
-            bad = index[(index < -size) | (index >= size)].reshape(-1)[0]
-            raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
-        key.append(index)
-    return tuple(key)
+def indexed_shape(shape: Shape, indices: tuple[Aval | Var, ...], axis: int) -> Shape:
+    """The shape of ``x[..., indices, ...]`` for an x of ``shape``."""
+    return (*shape[:axis], *broadcast_shapes(*(i.shape for i in indices)), *shape[axis + len(indices) :])
 
 
-def indexed_shape(shape: Shape, pattern: Pattern, indices: tuple[Shape, ...]) -> Shape:
-    """The result's shape: indexed axes give way to the indices' common shape, in place if they are
-    neighbors, in front otherwise."""
-    common = broadcast_shapes(*indices)
-    axes = [a for a, used in enumerate(pattern) if used]
-    rest = [n for a, n in enumerate(shape) if a not in axes]
-    front = axes[0] if axes[-1] - axes[0] == len(axes) - 1 else 0
-    return (*rest[:front], *common, *rest[front:])
+def _key(indices: tuple[Array, ...], axis: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, *indices)
 
 
-def _index_infer(x: Aval, *indices: Aval, pattern: Pattern) -> Aval:
-    return Aval(indexed_shape(x.shape, pattern, tuple(i.shape for i in indices)), x.dtype)
+def _out_of_bounds(error: IndexError) -> IndexError:
+    """The same in PyTorch's words."""
+    return IndexError(re.sub(r"\baxis\b", "dimension", str(error)))
 
 
-def _index_grad(which: int, g: Var, out: Var, x: Var, *indices: Var, pattern: Pattern) -> Var | None:
-    if which:
+def _nonnegative(indices: tuple[Array, ...], signed: bool) -> None:
+    for i in indices:
+        if not signed and i.size and i.min() < 0:
+            raise IndexError(f"index out of range in self: index {i.min()} is negative: count from 0")
+
+
+def _index(x: Array, *indices: Array, axis: int, signed: bool) -> Array:
+    _nonnegative(indices, signed)
+    try:
+        found: Array = x[_key(indices, axis)]
+    except IndexError as error:
+        if not signed:
+            raise IndexError(f"index out of range in self: {_out_of_bounds(error)}") from None
+        raise _out_of_bounds(error) from None
+    return np.asarray(found, order="C")
+
+
+def _index_grad(k: int, g: Var, out: Var, x: Var, *indices: Var, axis: int, signed: bool) -> Var | None:
+    if k:
         return None
-    return index_add(x.zeros_like(), g, *indices, pattern=pattern)  # type: ignore[no-any-return]
-
-
-_SAMPLE = (np.array([0, 2, -1]),)
-
-
-def _index_samples() -> list[Any]:
-    return [
-        ((draw(3, 4), *_SAMPLE), {"pattern": (True, False)}),
-        ((draw(3, 4), np.array([[0], [2]]), np.array([1, 1, 3])), {"pattern": (True, True)}),
-        ((draw(3, 4, 3), np.array([0, 2]), np.array([1, 0])), {"pattern": (True, False, True)}),
-    ]
+    zeros = g.builder.full(x.shape, 0, g.dtype)
+    result: Var = index_put(zeros, g, *indices, axis=axis, accumulate=True)
+    return result
 
 
 index = primitive(
     "index",
-    infer=_index_infer,
-    reference=lambda x, *i, pattern: np.asarray(x[_key(pattern, i, x.shape)], order="C"),
+    infer=lambda x, *indices, axis, signed: Aval(indexed_shape(x.shape, indices, axis), x.dtype),
+    reference=_index,
     grads=_index_grad,
-    statics=("pattern",),
-    samples=_index_samples,
-    errors=lambda: [((draw(3, 4), np.array([3])), {"pattern": (True, False)}, IndexError, "out of bounds")],
+    statics=("axis", "signed"),
+    samples=lambda: [
+        ((draw(5, 3), np.array([0, 4, 4, -1])), {"axis": 0, "signed": True}),
+        ((draw(5, 3), np.array([[0, 2], [1, 1]])), {"axis": 1, "signed": False}),
+        ((draw(2, 3, 4), np.array([[0], [2]]), np.array([3, 0, 1])), {"axis": 1, "signed": True}),
+        ((draw(5, 3), np.zeros(0, np.int64)), {"axis": 0, "signed": True}),
+        ((draw(5), np.asarray(2)), {"axis": 0, "signed": True}),
+    ],
+    errors=lambda: [
+        ((draw(3), np.array([3])), {"axis": 0, "signed": True}, IndexError, "index 3 is out of bounds for dimension 0"),
+        ((draw(3), np.array([3])), {"axis": 0, "signed": False}, IndexError, "index out of range in self"),
+        ((draw(3), np.array([-1])), {"axis": 0, "signed": False}, IndexError, "index out of range in self"),
+    ],
 )
 
 
-def _index_put(x: Array, value: Array, *indices: Array, pattern: Pattern) -> Array:
-    return _index_put_donated(np.array(x, order="C"), value, *indices, pattern=pattern)
+def _index_put(base: Array, value: Array, *indices: Array, axis: int, accumulate: bool) -> Array:
+    return _index_put_donated(np.array(base, order="C"), value, *indices, axis=axis, accumulate=accumulate)
 
 
-def _index_put_donated(x: Array, value: Array, *indices: Array, pattern: Pattern) -> Array:
-    x[_key(pattern, indices, x.shape)] = value
-    return x
+def _index_put_donated(base: Array, value: Array, *indices: Array, axis: int, accumulate: bool) -> Array:
+    result = np.asarray(base, order="C")
+    try:
+        if accumulate:
+            _add_at(result, value, indices, axis)
+        else:
+            result[_key(indices, axis)] = value
+    except IndexError as error:
+        raise _out_of_bounds(error) from None
+    return result
 
 
 _index_put.donating = _index_put_donated  # type: ignore[attr-defined]  # read by the interpreter
 
 
-def _index_put_grad(which: int, g: Var, out: Var, x: Var, v: Var, *indices: Var, pattern: Pattern) -> Var | None:
-    if which == 0:
-        zero = g.builder.full(v.shape, 0, g.dtype)
-        return index_put(g, zero, *indices, pattern=pattern)  # type: ignore[no-any-return]
-    return index(g, *indices, pattern=pattern) if which == 1 else None
+def _add_at(result: Array, value: Array, indices: tuple[Array, ...], axis: int) -> None:
+    """Add ``value`` into ``result``; elements meant for one place are summed first, in their order."""
+    last = axis + len(indices)
+    sizes = result.shape[axis:last]
+    chosen = np.broadcast_arrays(*indices)
+    place = np.zeros(chosen[0].shape, np.int64)
+    for a, (i, n) in enumerate(zip(chosen, sizes, strict=True), axis):
+        if i.size and not (-n <= i.min() and i.max() < n):
+            bad = i[(i < -n) | (i >= n)].reshape(-1)[0]
+            raise IndexError(f"index {bad} is out of bounds for dimension {a} with size {n}")
+        place = place * n + np.where(i < 0, i + n, i)
+    outer, inner = math.prod(result.shape[:axis]), math.prod(result.shape[last:])
+    flat = place.reshape(-1)
+    if not flat.size or not result.size:
+        return
+    table = result.reshape(outer, math.prod(sizes), inner)
+    rows = np.broadcast_to(value, indexed_shape(result.shape, chosen, axis)).reshape(outer, flat.size, inner)
+    if result.dtype == np.bool_:
+        np.logical_or.at(table, (slice(None), flat), rows)
+    elif outer == inner == 1:
+        np.add.at(table.reshape(-1), flat, rows.reshape(-1))
+    else:
+        order = np.argsort(flat, kind="stable")
+        ordered = flat[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        table[:, ordered[starts]] += np.add.reduceat(rows[:, order], starts, axis=1)
+
+
+def _index_put_grad(
+    k: int, g: Var, out: Var, base: Var, value: Var, *indices: Var, axis: int, accumulate: bool
+) -> Var | None:
+    if k == 0:
+        if accumulate:
+            return g
+        zero = g.builder.full(value.shape, 0, g.dtype)
+        result: Var = index_put(g, zero, *indices, axis=axis, accumulate=False)
+        return result
+    return sum_to(index(g, *indices, axis=axis, signed=True), value.shape) if k == 1 else None
 
 
 index_put = primitive(
     "index_put",
-    infer=lambda x, value, *indices, pattern: Aval(x.shape, x.dtype),
+    infer=lambda base, value, *indices, axis, accumulate: Aval(base.shape, base.dtype),
     reference=_index_put,
     grads=_index_put_grad,
-    statics=("pattern",),
-    samples=lambda: [((draw(4, 3), draw(2, 3, seed=1), np.array([0, 2])), {"pattern": (True, False)})],
+    statics=("axis", "accumulate"),
+    samples=lambda: [
+        ((draw(5, 3), draw(3, 3, seed=1), np.array([0, 4, 1])), {"axis": 0, "accumulate": False}),
+        ((draw(5, 3), draw(4, 3, seed=1), np.array([0, 4, 4, -1])), {"axis": 0, "accumulate": True}),
+        ((draw(2, 3, 4), draw(2, 2, 4, seed=1), np.array([2, 2])), {"axis": 1, "accumulate": True}),
+        ((draw(6), draw(4, seed=1), np.array([2, 2, 0, 5])), {"axis": 0, "accumulate": True}),
+        ((draw(3, 4), np.asarray(9.0), np.array([0, 2]), np.array([1, 3])), {"axis": 0, "accumulate": False}),
+        ((draw(5, 3), draw(0, 3), np.zeros(0, np.int64)), {"axis": 0, "accumulate": True}),
+    ],
+    errors=lambda: [
+        (
+            (draw(3), draw(1), np.array([3])),
+            {"axis": 0, "accumulate": False},
+            IndexError,
+            "index 3 is out of bounds for dimension 0",
+        ),
+        (
+            (draw(3), draw(1), np.array([-4])),
+            {"axis": 0, "accumulate": True},
+            IndexError,
+            "index -4 is out of bounds for dimension 0",
+        ),
+    ],
 )
 
 
-def _index_add(x: Array, value: Array, *indices: Array, pattern: Pattern) -> Array:
-    result = np.array(x, order="C")
-    np.add.at(result, _key(pattern, indices, x.shape), value)
+def _within(index: Array, size: int, axis: int) -> None:
+    """RuntimeError where an index is outside [0, size)."""
+    if index.size and (index.min() < 0 or index.max() >= size):
+        bad = index[(index < 0) | (index >= size)].reshape(-1)[0]
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+
+
+def _gather(x: Array, index: Array, axis: int) -> Array:
+    _within(index, x.shape[axis], axis)
+    return np.take_along_axis(x, index, axis)
+
+
+def _gather_grad(g: Var, out: Var, x: Var, index: Var, axis: int) -> Var:
+    result: Var = scatter(g.builder.full(x.shape, 0, g.dtype), g, index, axis=axis, mode="add")
     return result
 
-
-def _index_add_grad(which: int, g: Var, out: Var, x: Var, v: Var, *indices: Var, pattern: Pattern) -> Var | None:
-    if which == 0:
-        return g
-    return index(g, *indices, pattern=pattern) if which == 1 else None
-
-
-index_add = primitive(
-    "index_add",
-    infer=lambda x, value, *indices, pattern: Aval(x.shape, x.dtype),
-    reference=_index_add,
-    grads=_index_add_grad,
-    statics=("pattern",),
-    samples=lambda: [((draw(4, 3), draw(3, 3, seed=1), np.array([0, 2, 2])), {"pattern": (True, False)})],
-)
-
-
-# Along one axis
-
-
-def _along(places: Array, axis: int, shape: Shape) -> tuple[Array, ...]:
-    """The index arrays that pair each element of ``places`` with its own position on the other axes."""
-    size = shape[axis]
-    if places.size and (places.min() < 0 or places.max() >= size):
-        bad = places[(places < 0) | (places >= size)].reshape(-1)[0]
-        raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
-    grid = list(np.ogrid[tuple(slice(n) for n in places.shape)])
-    grid[axis] = places
-    return tuple(grid)
-
-
-_PLACES = np.array([[0, 2], [1, 1]])
 
 gather = primitive(
     "gather",
-    infer=lambda x, places, axis: Aval(places.shape, x.dtype),
-    reference=lambda x, places, axis: x[_along(places, axis, x.shape)],
-    grads=(lambda g, out, x, p, axis: scatter_add(x.zeros_like(), p, g, axis=axis), None),
+    infer=lambda x, index, axis: Aval(index.shape, x.dtype),
+    reference=_gather,
+    grads=(_gather_grad, None),
     statics=("axis",),
-    samples=lambda: [((draw(3, 2), _PLACES), {"axis": 0}), ((draw(2, 3), _PLACES), {"axis": 1})],
-    errors=lambda: [((draw(2, 2), _PLACES), {"axis": 1}, IndexError, "out of bounds")],
+    samples=lambda: [
+        ((draw(3, 4), np.array([[0, 3], [2, 2], [1, 0]])), {"axis": 1}),
+        ((draw(3, 4), np.array([[0, 2, 1, 1]])), {"axis": 0}),
+        ((draw(3, 4), np.zeros((3, 0), np.int64)), {"axis": 1}),
+    ],
+    errors=lambda: [((draw(3), np.array([3])), {"axis": 0}, RuntimeError, "index 3 is out of bounds")],
 )
 
 
-def _scatter(x: Array, places: Array, src: Array, axis: int) -> Array:
-    result = np.array(x, order="C")
-    result[_along(places, axis, x.shape)] = src
+def _scatter(base: Array, src: Array, index: Array, axis: int, mode: str) -> Array:
+    return _scatter_donated(np.array(base, order="C"), src, index, axis, mode)
+
+
+def _scatter_donated(base: Array, src: Array, index: Array, axis: int, mode: str) -> Array:
+    _within(index, base.shape[axis], axis)
+    result = np.asarray(base, order="C")
+    place = np.zeros(index.shape, np.int64)
+    stride = 1
+    for a in reversed(range(base.ndim)):
+        steps = np.arange(index.shape[a]).reshape([-1 if k == a else 1 for k in range(base.ndim)])
+        place += (index if a == axis else steps) * stride
+        stride *= base.shape[a]
+    flat, places, values = result.reshape(-1), place.reshape(-1), np.asarray(src).reshape(-1)
+    if mode == "set":
+        flat[places] = values
+    elif places.size:
+        _AT[mode](flat, places, values)
     return result
 
 
-def _scatter_add(x: Array, places: Array, src: Array, axis: int) -> Array:
-    result = np.array(x, order="C")
-    np.add.at(result, _along(places, axis, x.shape), src)
+_scatter.donating = _scatter_donated  # type: ignore[attr-defined]  # read by the interpreter
+_AT: dict[str, Any] = {
+    "add": np.add.at,
+    "prod": np.multiply.at,
+    "amax": np.maximum.at,
+    "amin": np.minimum.at,
+}
+
+
+def _scatter_grad(k: int, g: Var, out: Var, base: Var, src: Var, index: Var, axis: int, mode: str) -> Var | None:
+    if k == 2:
+        return None
+    if mode in ("set", "add"):
+        if k == 1:
+            return gather(_within_index(g, index, axis), index, axis=axis)
+        if mode == "add":
+            return g
+        zeros = g.builder.full(index.shape, 0, g.dtype)
+        return scatter(g, zeros, index, axis=axis, mode="set")
+    spread_out = gather(_within_index(out, index, axis), index, axis=axis)
+    if mode == "prod":
+        if k == 0:
+            ones = base.ones_like()
+            return g * scatter(ones, src, index, axis=axis, mode="prod")
+        weighted = gather(_within_index(g * out, index, axis), index, axis=axis)
+        return where(src.eq(0), src.zeros_like(), weighted / src)
+    hits, own = eq(src, spread_out).astype(g.dtype), eq(base, out).astype(g.dtype)
+    count = scatter(own, hits, index, axis=axis, mode="add")
+    share = where(count.eq(0), count.zeros_like(), g / count)
+    if k == 0:
+        return own * share
+    return hits * gather(_within_index(share, index, axis), index, axis=axis)
+
+
+def _within_index(x: Var, index: Var, axis: int) -> Var:
+    """The part of ``x`` that ``index`` covers on the other axes."""
+    stops = tuple(n if a == axis else index.shape[a] for a, n in enumerate(x.shape))
+    if stops == x.shape:
+        return x
+    result: Var = slice_(x, starts=(0,) * x.ndim, stops=stops, steps=(1,) * x.ndim)
     return result
 
 
 scatter = primitive(
     "scatter",
-    infer=lambda x, places, src, axis: Aval(x.shape, x.dtype),
+    infer=lambda base, src, index, axis, mode: Aval(base.shape, base.dtype),
     reference=_scatter,
-    grads=(
-        lambda g, out, x, p, s, axis: scatter(g, p, s.zeros_like(), axis=axis),
-        None,
-        lambda g, out, x, p, s, axis: gather(g, p, axis=axis),
-    ),
-    statics=("axis",),
-    samples=lambda: [((draw(3, 2), np.array([[0, 2], [1, 1]]), draw(2, 2, seed=1)), {"axis": 0})],
-)
-scatter_add = primitive(
-    "scatter_add",
-    infer=lambda x, places, src, axis: Aval(x.shape, x.dtype),
-    reference=_scatter_add,
-    grads=(lambda g, out, x, p, s, axis: g, None, lambda g, out, x, p, s, axis: gather(g, p, axis=axis)),
-    statics=("axis",),
-    samples=lambda: [((draw(3, 2), _PLACES, draw(2, 2, seed=1)), {"axis": 0})],
-)
-
-
-# Order
-
-
-def _sort(x: Array, axis: int, descending: bool) -> tuple[Array, Array]:
-    """Stable in both directions; NaN counts as the largest."""
-    if descending:
-        order = np.flip(x.shape[axis] - 1 - np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
-    else:
-        order = np.argsort(x, axis, kind="stable")
-    return np.ascontiguousarray(np.take_along_axis(x, order, axis)), np.ascontiguousarray(order)
-
-
-def _sort_infer(x: Aval, axis: int, descending: bool) -> tuple[Aval, Aval]:
-    return Aval(x.shape, x.dtype), Aval(x.shape, int64)
-
-
-def _sort_grad(g: Any, out: Any, x: Var, axis: int, descending: bool) -> Var | None:
-    return None if g[0] is None else scatter(x.zeros_like(), out[1], g[0], axis=axis)  # type: ignore[no-any-return]
-
-
-sort = primitive(
-    "sort",
-    infer=_sort_infer,
-    reference=_sort,
-    grads=(_sort_grad,),
-    statics=("axis", "descending"),
+    grads=_scatter_grad,
+    statics=("axis", "mode"),
     samples=lambda: [
-        ((draw(3, 4),), {"axis": 1, "descending": False}),
-        ((np.array([2.0, np.nan, 1.0, 2.0]),), {"axis": 0, "descending": True}),
+        ((draw(3, 4), draw(3, 2, seed=1), np.array([[0, 3], [2, 1], [1, 0]])), {"axis": 1, "mode": "set"}),
+        ((draw(3, 4), draw(2, 2, seed=1), np.array([[0, 2], [0, 1]])), {"axis": 0, "mode": "add"}),
+        ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "prod"}),
+        ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "amax"}),
+        ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "amin"}),
+    ],
+    errors=lambda: [
+        ((draw(3), draw(1), np.array([3])), {"axis": 0, "mode": "add"}, RuntimeError, "index 3 is out of bounds"),
     ],
 )
+
+
+def taken(x: Array, chosen: Array) -> Array:
+    """``x[chosen]`` along the first axis, at once."""
+    return _index(x, chosen, axis=0, signed=True)

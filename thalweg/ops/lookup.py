@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.aval import Aval
-from ..ir.primitive import primitive
+from ..ir.primitive import Primitive, primitive
 from .samples import draw
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +26,7 @@ def _put_class(g: Array, target: Array, classes: int) -> Array:
     return result
 
 
-take_class = primitive(
+take_class: Primitive = primitive(
     "take_class",
     infer=lambda x, target: Aval(target.shape, x.dtype),
     reference=_take_class,
@@ -34,7 +34,7 @@ take_class = primitive(
     samples=lambda: [((draw(3, 4), np.array([0, 3, 3])), {}), ((draw(0, 4), np.zeros(0, np.int64)), {})],
     errors=lambda: [((draw(3, 4), np.array([0, 4, 3])), {}, IndexError, "Target 4 is out of bounds")],
 )
-put_class = primitive(
+put_class: Primitive = primitive(
     "put_class",
     infer=lambda g, target, classes: Aval((g.shape[0], classes), g.dtype),
     reference=_put_class,
@@ -65,7 +65,7 @@ def _add_rows(g: Array, index: Array, rows: int, skip: int | None) -> Array:
     return result
 
 
-take_rows = primitive(
+take_rows: Primitive = primitive(
     "take_rows",
     infer=lambda table, index, skip: Aval((*index.shape, table.shape[1]), table.dtype),
     reference=lambda table, index, skip: _take_rows(table, index),
@@ -77,7 +77,7 @@ take_rows = primitive(
     ],
     errors=lambda: [((draw(5, 3), np.array([0, 5])), {"skip": None}, IndexError, "index out of range")],
 )
-add_rows = primitive(
+add_rows: Primitive = primitive(
     "add_rows",
     infer=lambda g, index, rows, skip: Aval((rows, g.shape[-1]), g.dtype),
     reference=_add_rows,

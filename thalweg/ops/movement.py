@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Var
 from ..ir.dtype import int64
-from ..ir.primitive import primitive
+from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
 from .samples import draw
 
@@ -24,7 +24,7 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-permute = primitive(
+permute: Primitive = primitive(
     "permute",
     infer=_permuted,
     reference=lambda x, axes: np.transpose(x, axes),
@@ -41,7 +41,7 @@ def _reshaped(x: Aval, shape: Shape) -> Aval:
     return result
 
 
-reshape = primitive(
+reshape: Primitive = primitive(
     "reshape",
     infer=_reshaped,
     reference=lambda x, shape: np.reshape(x, shape),
@@ -51,7 +51,7 @@ reshape = primitive(
     samples=lambda: [((draw(2, 6),), {"shape": (3, 4)}), ((np.asarray(1.0),), {"shape": (1, 1)})],
 )
 
-broadcast_to = primitive(
+broadcast_to: Primitive = primitive(
     "broadcast_to",
     infer=lambda x, shape: Aval(shape, x.dtype),
     reference=lambda x, shape: np.broadcast_to(x, shape),
@@ -61,7 +61,7 @@ broadcast_to = primitive(
     samples=lambda: [((draw(3, 1),), {"shape": (2, 3, 4)}), ((np.asarray(1.0),), {"shape": (2,)})],
 )
 
-dense = primitive(
+dense: Primitive = primitive(
     "dense",
     infer=lambda x: Aval(x.shape, x.dtype),
     reference=np.ascontiguousarray,
@@ -98,7 +98,7 @@ def _strided_grad(g: Var, out: Var, base: Var, offset: Var, shape: Shape, stride
     return strided_add(g, offset, base_shape=base.shape, shape=shape, strides=strides)
 
 
-strided = primitive(
+strided: Primitive = primitive(
     "strided",
     infer=lambda base, offset, shape, strides: Aval(shape, base.dtype),
     reference=_strided_view,
@@ -119,9 +119,7 @@ def strided_at(x: Var, shape: Shape, strides: Shape, offset: int) -> Var:
     return result
 
 
-def _strided_write_grad_base(
-    g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape
-) -> Var:
+def _strided_write_grad_base(g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
     zero = g.builder.full(shape, 0, g.dtype)
     return strided_write(g, zero, offset, shape=shape, strides=strides)
 
@@ -132,7 +130,7 @@ def _strided_write_grad_value(
     return sum_to(strided(g, offset, shape=shape, strides=strides), value.shape)
 
 
-strided_write = primitive(
+strided_write: Primitive = primitive(
     "strided_write",
     infer=lambda base, value, offset, shape, strides: Aval(base.shape, base.dtype),
     reference=_strided_write,
@@ -170,7 +168,7 @@ def _overlaps(shape: Shape, strides: Shape) -> bool:
     return False
 
 
-strided_add = primitive(
+strided_add: Primitive = primitive(
     "strided_add",
     infer=lambda value, offset, base_shape, shape, strides: Aval(base_shape, value.dtype),
     reference=_strided_add,
@@ -194,13 +192,11 @@ def _sliced(x: Aval, starts: Shape, stops: Shape, steps: Shape) -> Aval:
     return Aval(tuple(len(range(a, b, s)) for a, b, s in zip(starts, stops, steps, strict=True)), x.dtype)
 
 
-slice_ = primitive(
+slice_: Primitive = primitive(
     "slice",
     infer=_sliced,
     reference=lambda x, starts, stops, steps: x[_slices(starts, stops, steps)],
-    grads=(
-        lambda g, out, x, starts, stops, steps: unslice(g, shape=x.shape, starts=starts, stops=stops, steps=steps),
-    ),
+    grads=(lambda g, out, x, starts, stops, steps: unslice(g, shape=x.shape, starts=starts, stops=stops, steps=steps),),
     statics=("starts", "stops", "steps"),
     dense=False,
     samples=lambda: [((draw(5, 4),), {"starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
@@ -213,18 +209,16 @@ def _unslice(g: Array, shape: Shape, starts: Shape, stops: Shape, steps: Shape) 
     return result
 
 
-unslice = primitive(
+unslice: Primitive = primitive(
     "unslice",
     infer=lambda g, shape, starts, stops, steps: Aval(shape, g.dtype),
     reference=_unslice,
-    grads=(
-        lambda g, out, x, shape, starts, stops, steps: slice_(g, starts=starts, stops=stops, steps=steps),
-    ),
+    grads=(lambda g, out, x, shape, starts, stops, steps: slice_(g, starts=starts, stops=stops, steps=steps),),
     statics=("shape", "starts", "stops", "steps"),
     samples=lambda: [((draw(2, 4),), {"shape": (5, 4), "starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
 )
 
-flip = primitive(
+flip: Primitive = primitive(
     "flip",
     infer=lambda x, axes: x if x.dense else Aval(x.shape, x.dtype),
     reference=lambda x, axes: np.flip(x, axes),
@@ -249,7 +243,7 @@ def _cat_grad(index: int, g: Var, out: Var, *parts: Var, axis: int) -> Var:
     return result
 
 
-cat = primitive(
+cat: Primitive = primitive(
     "cat",
     infer=_joined,
     reference=lambda *parts, axis: np.concatenate(parts, axis),
@@ -280,7 +274,7 @@ def _parts_grad(g: Any, out: Any, x: Var, axis: int, sizes: Shape) -> Var:
     return result
 
 
-split = primitive(
+split: Primitive = primitive(
     "split",
     infer=_part_shapes,
     reference=_parts,
@@ -311,7 +305,7 @@ def _pad_grad(g: Var, out: Var, x: Var, value: Var, low: Shape, high: Shape) -> 
     return result
 
 
-pad = primitive(
+pad: Primitive = primitive(
     "pad",
     infer=_padded,
     reference=_pad,
@@ -322,7 +316,7 @@ pad = primitive(
         ((draw(0, 3), np.asarray(0.0)), {"low": (1, 0), "high": (0, 1)}),
     ],
 )
-triangle = primitive(
+triangle: Primitive = primitive(
     "triangle",
     infer=lambda x, k, lower: Aval(x.shape, x.dtype),
     reference=lambda x, k, lower: np.tril(x, k) if lower else np.triu(x, k),

@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64
-from ..ir.primitive import primitive
+from ..ir.primitive import Primitive, primitive
 from .elementwise import div
 from .movement import cat, flip, slice_
 from .samples import Sample, draw
@@ -51,7 +51,7 @@ def _with_empty() -> list[Sample]:
     return [*_samples(), ((np.zeros((0, 3)),), {"axes": (0,), "keepdim": False})]
 
 
-sum_ = primitive(
+sum_: Primitive = primitive(
     "sum",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.add.reduce(x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype),
@@ -94,7 +94,7 @@ def _exclusive(flat: Var, reverse: bool) -> Var:
     return joined
 
 
-prod = primitive(
+prod: Primitive = primitive(
     "prod",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.multiply.reduce(x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype),
@@ -122,7 +122,7 @@ def _extreme_samples() -> list[Sample]:
     ]
 
 
-amax = primitive(
+amax: Primitive = primitive(
     "amax",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.maximum.reduce(x, axis=axes, keepdims=keepdim),
@@ -130,7 +130,7 @@ amax = primitive(
     statics=("axes", "keepdim"),
     samples=_extreme_samples,
 )
-amin = primitive(
+amin: Primitive = primitive(
     "amin",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.minimum.reduce(x, axis=axes, keepdims=keepdim),
@@ -138,7 +138,7 @@ amin = primitive(
     statics=("axes", "keepdim"),
     samples=_extreme_samples,
 )
-any_ = primitive(
+any_: Primitive = primitive(
     "any",
     infer=_fold(bool_),
     reference=lambda x, axes, keepdim: np.any(x, axis=axes, keepdims=keepdim),
@@ -146,7 +146,7 @@ any_ = primitive(
     statics=("axes", "keepdim"),
     samples=_with_empty,
 )
-all_ = primitive(
+all_: Primitive = primitive(
     "all",
     infer=_fold(bool_),
     reference=lambda x, axes, keepdim: np.all(x, axis=axes, keepdims=keepdim),
@@ -168,7 +168,7 @@ def _position_samples() -> list[Sample]:
     ]
 
 
-argmax = primitive(
+argmax: Primitive = primitive(
     "argmax",
     infer=_position,
     reference=lambda x, axis, keepdim: np.argmax(x, axis=axis, keepdims=keepdim),
@@ -176,7 +176,7 @@ argmax = primitive(
     statics=("axis", "keepdim"),
     samples=_position_samples,
 )
-argmin = primitive(
+argmin: Primitive = primitive(
     "argmin",
     infer=_position,
     reference=lambda x, axis, keepdim: np.argmin(x, axis=axis, keepdims=keepdim),
@@ -199,7 +199,7 @@ def _cumsum_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
     return result
 
 
-cumsum = primitive(
+cumsum: Primitive = primitive(
     "cumsum",
     infer=_running,
     reference=lambda x, axis: np.add.accumulate(x, axis=axis, dtype=x.dtype),
@@ -214,7 +214,7 @@ def _cumprod_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
     return _cumsum_grad(g * out, out, x, axis) / x
 
 
-cumprod = primitive(
+cumprod: Primitive = primitive(
     "cumprod",
     infer=_running,
     reference=lambda x, axis: np.multiply.accumulate(x, axis=axis, dtype=x.dtype),

@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.aval import Aval
 from ..ir.builder import Var
 from ..ir.dtype import int64
-from ..ir.primitive import primitive
+from ..ir.primitive import Primitive, primitive
 from . import window_reference as w
 from .samples import Sample, draw
 
@@ -71,7 +71,7 @@ def _conv_errors() -> list[Any]:
     ]
 
 
-conv = primitive(
+conv: Primitive = primitive(
     "conv",
     infer=_conv_infer,
     reference=w.conv,
@@ -90,7 +90,7 @@ def _without(statics: dict[str, Any], name: str) -> dict[str, Any]:
     return {k: v for k, v in statics.items() if k != name}
 
 
-conv_input_grad = primitive(
+conv_input_grad: Primitive = primitive(
     "conv_input_grad",
     infer=lambda g, k, input_shape, **s: Aval(input_shape, g.dtype),
     reference=w.conv_input_grad,
@@ -106,7 +106,7 @@ conv_input_grad = primitive(
         )
     ],
 )
-conv_weight_grad = primitive(
+conv_weight_grad: Primitive = primitive(
     "conv_weight_grad",
     infer=lambda g, x, weight_shape, **s: Aval(weight_shape, g.dtype),
     reference=w.conv_weight_grad,
@@ -157,7 +157,7 @@ def _max_grad(g: Any, out: Any, x: Var, **statics: Any) -> Var | None:
     return result
 
 
-max_pool = primitive(
+max_pool: Primitive = primitive(
     "max_pool",
     infer=_max_infer,
     reference=w.max_pool,
@@ -199,7 +199,7 @@ max_pool = primitive(
     ],
 )
 _PLACES = np.array([[[0, 3, 3]]])
-scatter_places = primitive(
+scatter_places: Primitive = primitive(
     "scatter_places",
     infer=lambda g, places, spatial: Aval((*g.shape[:2], *spatial), g.dtype),
     reference=w.scatter_places,
@@ -207,7 +207,7 @@ scatter_places = primitive(
     statics=("spatial",),
     samples=lambda: [((draw(1, 1, 3), _PLACES), {"spatial": (5,)})],
 )
-gather_places = primitive(
+gather_places: Primitive = primitive(
     "gather_places",
     infer=lambda x, places: Aval(places.shape, x.dtype),
     reference=w.gather_places,
@@ -225,7 +225,7 @@ def _sum_infer(x: Aval, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode:
 
 
 _POOL = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
-sum_pool = primitive(
+sum_pool: Primitive = primitive(
     "sum_pool",
     infer=_sum_infer,
     reference=w.sum_pool,
@@ -237,7 +237,7 @@ sum_pool = primitive(
     ],
     errors=lambda: [((draw(2, 3, 1, 1),), _POOL, RuntimeError, "too small")],
 )
-sum_pool_grad = primitive(
+sum_pool_grad: Primitive = primitive(
     "sum_pool_grad",
     infer=lambda g, spatial, **s: Aval((*g.shape[:2], *spatial), g.dtype),
     reference=w.sum_pool_grad,

@@ -98,9 +98,7 @@ def conv_input_grad(
     return np.ascontiguousarray(np.swapaxes(result[(slice(None), slice(None), *inside)], 0, 1))
 
 
-def pool_sizes(
-    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
-) -> Sizes:
+def pool_sizes(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> Sizes:
     """The output's spatial sizes of pooling; with ``ceil_mode`` a last window may hang over the end."""
     sizes = []
     for n, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
@@ -114,9 +112,7 @@ def pool_sizes(
     return tuple(sizes)
 
 
-def _overhang(
-    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
-) -> Sizes:
+def _overhang(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes) -> Sizes:
     """How far the last windows reach beyond the padded end."""
     values = zip(spatial, kernel, stride, padding, dilation, out, strict=True)
     return tuple(max(0, (m - 1) * s + d * (k - 1) + 1 - (n + 2 * p)) for n, k, s, p, d, m in values)

@@ -186,7 +186,9 @@ class Optimizer:
                     counted[counter].append(state)
                 members.append((names, counter))
             if members:
-                operands[start:start] = [h._read() if isinstance(h, TensorCore) else number(float(h)) for h in self.hyper(group)]
+                operands[start:start] = [
+                    h._read() if isinstance(h, TensorCore) else number(float(h)) for h in self.hyper(group)
+                ]
                 layout.append((self.flags(group), self.numbers, tuple(members)))
         if targets:
             statics = (type(self).update, tuple(layout), len(counter_values))
@@ -255,7 +257,9 @@ class Optimizer:
                 f"loaded state dict has a different number of parameter groups: {len(saved)}, here are {len(self.param_groups)}"
             )
         if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, self.param_groups, strict=True)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
         numbers = [i for g in saved for i in g["params"]]
         params = dict(zip(numbers, _all_params(self.param_groups), strict=True))
         state: defaultdict[Any, State] = defaultdict(dict)
@@ -286,7 +290,7 @@ class Optimizer:
 def _value(t: Any) -> Value:
     """The Value that a tensor shows, by the short way where there is one."""
     value = t._storage.value
-    return value if value is not None and t._view is None else t._read()  # type: ignore[no-any-return]
+    return value if value is not None and t._view is None else t._read()
 
 
 def _all_params(groups: Iterable[dict[str, Any]]) -> list[Any]:
@@ -320,4 +324,3 @@ def check_range(name: str, value: Any, low: float, high: float | None = None) ->
     shown = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
     if not (low <= shown and (high is None or shown < high)):
         raise ValueError(f"Invalid {name}: {shown}")
-

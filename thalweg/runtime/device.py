@@ -8,9 +8,14 @@ class Device:
 
     __slots__ = ("type", "index")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: str | Device, index: int | None = None) -> None:
         if isinstance(type, Device):
-            type, index = type.type, type.index
+            name, index = type.type, type.index
+            self.type, self.index = name, index
+            return
         name, _, number = type.partition(":")
         if name != "cpu":
             known = ("cuda", "mps", "xpu", "meta", "cpu")

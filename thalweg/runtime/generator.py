@@ -55,7 +55,7 @@ class Generator:
     def get_state(self) -> Array:
         """(N,) uint8: where the stream is, for ``set_state``."""
         with self._lock:
-            _, keys, position, _, _ = self._twister.get_state()  # type: ignore[misc]  # the tuple form
+            _, keys, position, _, _ = self._twister.get_state()
             spare = math.nan if self._spare is None else self._spare
             words = np.concatenate([np.array([self._seed, position], np.uint64), np.asarray(keys, np.uint64)])
             return np.concatenate([words.view(np.uint8), np.array([spare]).view(np.uint8)])
@@ -69,7 +69,7 @@ class Generator:
         spare = float(raw[-8:].view(np.float64)[0])
         with self._lock:
             self.manual_seed(int(words[0]))
-            self._twister.set_state(("MT19937", words[2:].astype(np.uint32), int(words[1])))
+            self._twister.set_state(("MT19937", words[2:].astype(np.uint32), int(words[1]), 0, 0.0))
             self._spare = None if math.isnan(spare) else spare
         return self
 

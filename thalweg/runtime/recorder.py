@@ -51,8 +51,6 @@ def clear_caches() -> None:
     state.trace = Trace()
 
 
-
-
 def _begin_anew() -> None:
     """A forked child starts with an empty recorder of its own."""
     state.trace = Trace()

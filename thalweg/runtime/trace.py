@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-
 from ..ir.aval import Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
@@ -46,7 +45,7 @@ class Position:
     ) -> None:
         self.next: dict[Any, Position] = {}
         self.parent, self.op, self.graph, self.refs, self.n_leaves = parent, op, graph, refs, n_leaves
-        self.base = 0 if parent is None else parent.base + len(parent.out_avals)
+        self.base: int = 0 if parent is None else parent.base + len(parent.out_avals)
         self.out_avals: tuple[Aval, ...] = () if graph is None else graph.out_avals()
         self.programs: dict[tuple[bool, ...], Program] = {}
         self.where = "" if parent is None else user_line()
@@ -196,9 +195,7 @@ class Trace:
     def _miss(
         self, edge: Any, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...], n_before: int
     ) -> Position:
-        refs = tuple(
-            None if v is None else (v.slot if v.trace is self else self.leaf_of[v]) for v in operands
-        )
+        refs = tuple(None if v is None else (v.slot if v.trace is self else self.leaf_of[v]) for v in operands)
         try:
             position = trie.grow(self, edge, op, statics, refs)
         except BaseException:

@@ -43,7 +43,7 @@ def _sub(x: Var, y: Var, alpha: Number) -> Var:
 
 @op("RsubBackward1")
 def _rsub(x: Var, y: Var, alpha: Number) -> Var:
-    return _sub(y, x, alpha)  # type: ignore[no-any-return]  # an Op gives what its function gives
+    return _sub(y, x, alpha)
 
 
 @op("MulBackward0")
@@ -101,7 +101,7 @@ def sub(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = No
 
 def rsub(input: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
     """``other - alpha * input``, broadcast."""
-    return dispatch(_rsub, (input, other), (alpha,))  # type: ignore[no-any-return]
+    return dispatch(_rsub, (input, other), (alpha,))
 
 
 def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
@@ -130,7 +130,6 @@ def square(input: Tensor) -> Tensor:
     return pow(input, 2)
 
 
-
 floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.")
 remainder = binary("remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign.")
 fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.")
@@ -157,7 +156,7 @@ not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 @op("")
 def _logical(x: Var, y: Var, name: str) -> Var:
     truths = [v if v.dtype is bool_ else v.ne(0) for v in (x, y)]
-    return _LOGIC[name](*truths)  # type: ignore[no-any-return]  # primitives give Vars
+    return _LOGIC[name](*truths)
 
 
 _LOGIC = {"and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor}
@@ -165,17 +164,17 @@ _LOGIC = {"and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor}
 
 def logical_and(input: Tensor, other: Any) -> Tensor:
     """Where both are nonzero."""
-    return dispatch(_logical, (input, other), ("and",))  # type: ignore[no-any-return]
+    return dispatch(_logical, (input, other), ("and",))
 
 
 def logical_or(input: Tensor, other: Any) -> Tensor:
     """Where either is nonzero."""
-    return dispatch(_logical, (input, other), ("or",))  # type: ignore[no-any-return]
+    return dispatch(_logical, (input, other), ("or",))
 
 
 def logical_xor(input: Tensor, other: Any) -> Tensor:
     """Where exactly one is nonzero."""
-    return dispatch(_logical, (input, other), ("xor",))  # type: ignore[no-any-return]
+    return dispatch(_logical, (input, other), ("xor",))
 
 
 @op("ClampBackward1")
@@ -195,7 +194,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     """Each element limited to [min, max]; either bound may be a number, a tensor or None."""
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
-    return give(dispatch(_clamp, (input, min, max)), out)  # type: ignore[no-any-return]
+    return give(dispatch(_clamp, (input, min, max)), out)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -213,12 +212,12 @@ def _lerp(start: Var, end: Var, weight: Var) -> Var:
     start, end, weight = promoted(start, end, weight)
     near = start + weight * (end - start)
     far = end - (end - start) * (1 - weight)
-    return e.where(e.abs_(weight) < 0.5, near, far)  # type: ignore[no-any-return]
+    return e.where(e.abs_(weight) < 0.5, near, far)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """``input + weight * (end - input)``."""
-    return dispatch(_lerp, (input, end, weight))  # type: ignore[no-any-return]
+    return dispatch(_lerp, (input, end, weight))
 
 
 @op("AddcmulBackward0")
@@ -229,7 +228,7 @@ def _addcmul(x: Var, a: Var, b: Var, value: Var) -> Var:
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """``input + value * tensor1 * tensor2``."""
-    return dispatch(_addcmul, (input, tensor1, tensor2, value))  # type: ignore[no-any-return]
+    return dispatch(_addcmul, (input, tensor1, tensor2, value))
 
 
 @op("AddcdivBackward0")
@@ -240,20 +239,20 @@ def _addcdiv(x: Var, a: Var, b: Var, value: Var) -> Var:
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """``input + value * tensor1 / tensor2``."""
-    return dispatch(_addcdiv, (input, tensor1, tensor2, value))  # type: ignore[no-any-return]
+    return dispatch(_addcdiv, (input, tensor1, tensor2, value))
 
 
 @op("RoundBackward0")
 def _round(x: Var, decimals: int) -> Var:
     if not x.dtype.is_floating_point or decimals == 0:
-        return e.round_(x)  # type: ignore[no-any-return]
+        return e.round_(x)
     scale = 10.0 ** abs(decimals)
     return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest whole number (or decimal), halves to even."""
-    return dispatch(_round, (input,), (decimals,))  # type: ignore[no-any-return]
+    return dispatch(_round, (input,), (decimals,))
 
 
 @op("NanToNumBackward0")
@@ -265,19 +264,17 @@ def _nan_to_num(x: Var, nan: float, posinf: float, neginf: float) -> Var:
         return x
     kept = e.where(e.isnan(x), full(nan), x)
     kept = e.where(x.eq(float("inf")), full(posinf), kept)
-    return e.where(x.eq(float("-inf")), full(neginf), kept)  # type: ignore[no-any-return]
+    return e.where(x.eq(float("-inf")), full(neginf), kept)
 
 
-def nan_to_num(
-    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-) -> Tensor:
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and the infinities replaced; by default with 0 and the type's largest and smallest numbers."""
     if not input.dtype.is_floating_point:
         return input.clone()
     limits = np.finfo(input.dtype.numpy)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
-    return dispatch(_nan_to_num, (input,), (nan, high, low))  # type: ignore[no-any-return]
+    return dispatch(_nan_to_num, (input,), (nan, high, low))
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

@@ -109,17 +109,13 @@ class ConvertMethods(TensorCore):
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The elements as an array that shares memory: writing to one changes the other."""
         if force:
-            return export(self.detach())  # type: ignore
+            return export(self.detach())
         if self.requires_grad and state.grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return export(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy is False:
-            array = self.numpy()
-        elif self.requires_grad and state.grad:
+        if copy is False or self.requires_grad and state.grad:
             array = self.numpy()
         else:
             array = np.array(self._array())
@@ -157,7 +153,7 @@ class ConvertMethods(TensorCore):
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return self.shape[0]  # type: ignore[no-any-return]
+        return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
@@ -187,7 +183,7 @@ class ConvertMethods(TensorCore):
         as_device(device)
         if dtype is None or dtype is self.dtype:
             return self.clone() if force else self  # type: ignore[return-value]
-        return dispatch(_cast, (self,), (dtype,))  # type: ignore[no-any-return]
+        return dispatch(_cast, (self,), (dtype,))
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The type's name without arguments; else this tensor in ``dtype``."""
@@ -230,7 +226,7 @@ class ConvertMethods(TensorCore):
 
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy, on the tape."""
-        return dispatch(_clone, (self,))  # type: ignore[no-any-return]
+        return dispatch(_clone, (self,))
 
     def detach(self) -> Tensor:
         """The same storage without the tape."""
@@ -257,7 +253,7 @@ class ConvertMethods(TensorCore):
         """Write ``source``, converted and broadcast, into this tensor."""
         if source.dtype is not self.dtype:
             source = source.to(self.dtype)  # type: ignore
-        return assign(self, source)  # type: ignore[no-any-return]
+        return assign(self, source)
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
@@ -266,7 +262,7 @@ class ConvertMethods(TensorCore):
                 "moment: detach() or clone() it first"
             )
         if id(self) in memo:
-            return memo[id(self)]  # type: ignore
+            return memo[id(self)]
         twin: Any = object.__new__(type(self))
         memo[id(self)] = twin
         storage = memo.get(id(self._storage))
@@ -281,7 +277,7 @@ class ConvertMethods(TensorCore):
         for name, held in self.__dict__.items():
             if name not in _OWN:
                 twin.__dict__[name] = copy.deepcopy(held, memo)
-        return twin  # type: ignore[no-any-return]
+        return twin
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         extra = {k: v for k, v in self.__dict__.items() if k not in _OWN}
@@ -321,19 +317,23 @@ class ConvertMethods(TensorCore):
                 UserWarning,
                 stacklevel=2,
             )
-        return self._grad  # type: ignore[no-any-return]
+        return self._grad
 
     @grad.setter
     def grad(self, new: TensorCore | None) -> None:
         if new is not None:
             if not isinstance(new, TensorCore):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(new).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(new).__name__}"
+                )
             if new.shape != self.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: {list(new.shape)}, the tensor's is {list(self.shape)}"
                 )
             if new.dtype is not self.dtype:
-                raise RuntimeError(f"assigned grad has data of a different type: {new.dtype}, the tensor's is {self.dtype}")
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: {new.dtype}, the tensor's is {self.dtype}"
+                )
         self._grad = new
 
     @grad.deleter

@@ -111,7 +111,9 @@ class TensorCore:
         if wanted:
             check_differentiable(self.dtype)
             if self._inference and not state.inference:
-                raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+                )
         self._requires_grad = wanted
 
     @property
@@ -245,11 +247,11 @@ class TensorCore:
 
 
 def _seen(base: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
-    return strided(base, offset, shape=shape, strides=strides)  # type: ignore[no-any-return]
+    return strided(base, offset, shape=shape, strides=strides)
 
 
 def _written(base: Var, value: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
-    return strided_write(base, value, offset, shape=shape, strides=strides)  # type: ignore[no-any-return]
+    return strided_write(base, value, offset, shape=shape, strides=strides)
 
 
 _SEEN, _WRITTEN = Op(_seen, ""), Op(_written, "")

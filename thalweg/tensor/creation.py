@@ -74,7 +74,9 @@ def _plain(data: Any, shape: tuple[int, ...], depth: int) -> Any:
         return data._array()
     if isinstance(data, Sequence) and not isinstance(data, str):
         if depth >= len(shape):
-            raise TypeError(f"only numbers can be converted to tensor elements, got a {type(data).__name__} at depth {depth}")
+            raise TypeError(
+                f"only numbers can be converted to tensor elements, got a {type(data).__name__} at depth {depth}"
+            )
         if len(data) != shape[depth]:
             raise ValueError(
                 f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)}): rows must be equally long"

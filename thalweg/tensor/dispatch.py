@@ -39,7 +39,7 @@ def wrap(value: Value) -> Tensor:
     t._node = None
     t._nr = 0
     t._requires_grad = False
-    return t  # type: ignore[no-any-return]  # the class is known only at run time
+    return t
 
 
 def alias(source: TensorCore, view: View | None) -> Tensor:
@@ -50,7 +50,7 @@ def alias(source: TensorCore, view: View | None) -> Tensor:
     t._node = None
     t._nr = 0
     t._requires_grad = False
-    return t  # type: ignore[no-any-return]  # the class is known only at run time
+    return t
 
 
 def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
@@ -111,9 +111,7 @@ def _taped(op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | N
     tape = tape_of(graph, wanted)
     if tape is None:
         return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
-    edges = tuple(
-        [None if k is None else a._edge() for a, k in zip(args, tape.reaches, strict=True)]
-    )
+    edges = tuple([None if k is None else a._edge() for a, k in zip(args, tape.reaches, strict=True)])
     saved = [operands[k] for k in tape.saved_inputs]
     if tape.saved_outputs:
         saved += [values[k] for k in tape.saved_outputs]
@@ -141,7 +139,7 @@ def derived(op: Op, source: Any, view: View, statics: Statics, numbers: tuple[in
     elif source._base is not None or source._storage.value is not None:
         t._base, t._made_at = base, base._tape_version
         t._derive = lambda: (as_strided_node(base, view), 0)
-    return t  # type: ignore[no-any-return]  # the class is known only at run time
+    return t
 
 
 def derived_parts(op: Op, source: Any, views: Sequence[View], statics: Statics) -> tuple[Tensor, ...]:

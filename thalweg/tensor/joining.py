@@ -49,7 +49,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but got size {m} for "
                     f"tensor number {number} in the list."
                 )
-    return dispatch(_cat, tuple(kept), (axis,))  # type: ignore[no-any-return]
+    return dispatch(_cat, tuple(kept), (axis,))
 
 
 concat = concatenate = cat
@@ -67,7 +67,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(x.shape)} at "
                 f"entry {number}"
             )
-    return dispatch(_stack, tuple(parts), (wrap_dim(dim, len(shape) + 1),))  # type: ignore[no-any-return]
+    return dispatch(_stack, tuple(parts), (wrap_dim(dim, len(shape) + 1),))
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:

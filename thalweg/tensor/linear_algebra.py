@@ -72,7 +72,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D"
         )
-    return dispatch(_matmul_op(input, other), (input, other))  # type: ignore[no-any-return]
+    return dispatch(_matmul_op(input, other), (input, other))
 
 
 def _ranked(name: str, left: int, right: int, doc: str) -> Any:
@@ -103,7 +103,7 @@ def _addmm(bias: Var, x: Var, y: Var, beta: Any, alpha: Any) -> Var:
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; (N, K) by (K, M), input broadcasts to (N, M)."""
-    return dispatch(_addmm, (input, mat1, mat2), (beta, alpha))  # type: ignore[no-any-return]
+    return dispatch(_addmm, (input, mat1, mat2), (beta, alpha))
 
 
 _addmv, _baddbmm = Op(_addmm.function, "AddmvBackward0"), Op(_addmm.function, "BaddbmmBackward0")
@@ -111,12 +111,12 @@ _addmv, _baddbmm = Op(_addmm.function, "AddmvBackward0"), Op(_addmm.function, "B
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``; (N, K) by (K,)."""
-    return dispatch(_addmv, (input, mat, vec), (beta, alpha))  # type: ignore[no-any-return]
+    return dispatch(_addmv, (input, mat, vec), (beta, alpha))
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2)``; (B, N, K) by (B, K, M)."""
-    return dispatch(_baddbmm, (input, batch1, batch2), (beta, alpha))  # type: ignore[no-any-return]
+    return dispatch(_baddbmm, (input, batch1, batch2), (beta, alpha))
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from ..ir.vjp import Vjp
 from ..runtime.value import Value
 
 if TYPE_CHECKING:
-    from .core import Tensor
+    from .tensor import Tensor
 
 Edge = tuple["Node", int]
 stamps = itertools.count()
@@ -37,9 +37,7 @@ class Node:
     next: tuple[Edge | None, ...]
     saved: tuple[Value, ...] | None
 
-    def __init__(
-        self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any
-    ) -> None:
+    def __init__(self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any) -> None:
         self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
         self.stamp = next(stamps)
         self.hooks: dict[int, Callable[..., Any]] | None = None

@@ -35,7 +35,7 @@ Parts = tuple["Tensor", ...]
 def _split(x: Var, axis: int, sizes: Shape) -> tuple[Var, ...]:
     if len(sizes) == 1:
         return (x.reshape(x.shape),)
-    return m.split(x, axis=axis, sizes=sizes)  # type: ignore[no-any-return]
+    return m.split(x, axis=axis, sizes=sizes)
 
 
 _split_with_sizes = Op(_split.function, "SplitWithSizesBackward0")
@@ -184,7 +184,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in times):
         raise RuntimeError(f"Trying to create tensor with negative dimension: repeats {list(times)}")
-    return dispatch(_repeat, (input,), (times,))  # type: ignore[no-any-return]
+    return dispatch(_repeat, (input,), (times,))
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
@@ -203,12 +203,10 @@ def _interleave(x: Var, times: int, axis: int) -> Var:
 
 @op("IndexSelectBackward0")
 def _chosen(x: Var, index: Var, axis: int) -> Var:
-    return i.index(x, index, pattern=(False,) * axis + (True,))  # type: ignore[no-any-return]
+    return i.index(x, index, axis=axis, signed=False)
 
 
-def repeat_interleave(
-    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
+def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each place of an axis (each element without ``dim``) several times in a row.
 
     Args:
@@ -222,14 +220,14 @@ def repeat_interleave(
     if counts.ndim > 1:
         raise RuntimeError(f"repeats must be 0-dim or 1-dim tensor, got {counts.ndim} dimensions")
     if counts.ndim == 0 or counts.shape == (1,):
-        return dispatch(_interleave, (x,), (int(counts.item()), axis))  # type: ignore[no-any-return]
+        return dispatch(_interleave, (x,), (int(counts.item()), axis))
     if counts.size != x.shape[axis]:
         raise RuntimeError(
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
             f"input.size({axis}) = {x.shape[axis]}"
         )
     index = np.repeat(np.arange(x.shape[axis]), counts)
-    return dispatch(_chosen, (x, from_array(index)), (axis,))  # type: ignore[no-any-return]
+    return dispatch(_chosen, (x, from_array(index)), (axis,))
 
 
 # Turned
@@ -237,7 +235,7 @@ def repeat_interleave(
 
 @op("FlipBackward0")
 def _flip(x: Var, axes: tuple[int, ...]) -> Var:
-    return m.flip(x, axes=axes) if axes else x  # type: ignore[no-any-return]
+    return m.flip(x, axes=axes) if axes else x
 
 
 @op("Rot90Backward0")
@@ -264,7 +262,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     axes = tuple(wrap_dim(a, input.ndim) for a in sizes_of(dims))
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"dim {list(axes)} appears multiple times in the list of dims")
-    return dispatch(_flip, (input,), (axes if input.ndim else (),))  # type: ignore[no-any-return]
+    return dispatch(_flip, (input,), (axes if input.ndim else (),))
 
 
 def fliplr(input: Tensor) -> Tensor:
@@ -290,7 +288,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     a, b = (wrap_dim(d, input.ndim) for d in dims)
     if a == b:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}")
-    return dispatch(_rot90, (input,), (k % 4, a, b))  # type: ignore[no-any-return]
+    return dispatch(_rot90, (input,), (k % 4, a, b))
 
 
 def roll(input: Tensor, shifts: Dims, dims: Dims = ()) -> Tensor:
@@ -299,7 +297,7 @@ def roll(input: Tensor, shifts: Dims, dims: Dims = ()) -> Tensor:
     axes = tuple(wrap_dim(d, input.ndim) for d in ((dims,) if isinstance(dims, int) else dims))
     if len(moves) != (len(axes) or 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}")
-    return dispatch(_roll, (input,), (moves, axes))  # type: ignore[no-any-return]
+    return dispatch(_roll, (input,), (moves, axes))
 
 
 # Triangles
@@ -317,13 +315,13 @@ def _matrices(name: str, input: TensorCore) -> None:
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """(..., M, N) with zeros above a diagonal; positive ones are above the main one."""
     _matrices("tril", input)
-    return dispatch(_tril, (input,), (int(diagonal),))  # type: ignore[no-any-return]
+    return dispatch(_tril, (input,), (int(diagonal),))
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """(..., M, N) with zeros below a diagonal; positive ones are above the main one."""
     _matrices("triu", input)
-    return dispatch(_triu, (input,), (int(diagonal),))  # type: ignore[no-any-return]
+    return dispatch(_triu, (input,), (int(diagonal),))
 
 
 # Diagonals
@@ -354,7 +352,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     a, b = wrap_dim(dim1, input.ndim + 1), wrap_dim(dim2, input.ndim + 1)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return dispatch(_diag_embed, (input,), (offset, a, b))  # type: ignore[no-any-return]
+    return dispatch(_diag_embed, (input,), (offset, a, b))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..ir.builder import Var
 from ..ir.dtype import bool_
@@ -17,16 +18,7 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-class Unary(Protocol):
-    """A function of each element: any shape in, the same shape out."""
-
-    def __call__(self, input: Any, *, out: Any = None) -> Tensor: ...
-
-
-class Binary(Protocol):
-    """A function of pairs of elements: shapes that broadcast in, the broadcast shape out."""
-
-    def __call__(self, input: Any, other: Any, *, out: Any = None) -> Tensor: ...
+Function = Callable[..., "Tensor"]
 
 
 def give(result: Any, out: Any) -> Any:
@@ -34,11 +26,13 @@ def give(result: Any, out: Any) -> Any:
     if out is None:
         return result
     if tuple(out.shape) != tuple(result.shape):
-        raise RuntimeError(f"out: its shape {list(out.shape)} is not the result's {list(result.shape)}: give one that is")
+        raise RuntimeError(
+            f"out: its shape {list(out.shape)} is not the result's {list(result.shape)}: give one that is"
+        )
     return out.copy_(result)
 
 
-def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Unary:
+def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Function:
     """The public function of a primitive with one operand."""
     applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
 
@@ -48,7 +42,7 @@ def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float
     return _named(function, name, doc)
 
 
-def binary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Binary:
+def binary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Function:
     """The public function of a primitive with two broadcasting operands."""
     applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
 
@@ -66,7 +60,7 @@ def _named(function: Any, name: str, doc: str) -> Any:
 
 @op("")
 def _isfinite(x: Var) -> Var:
-    return e.bitwise_not(e.isnan(x) | e.isinf(x))  # type: ignore[no-any-return]
+    return e.bitwise_not(e.isnan(x) | e.isinf(x))
 
 
 @op("")
@@ -76,7 +70,7 @@ def _truth(x: Var) -> Var:
 
 @op("")
 def _logical_not(x: Var) -> Var:
-    return e.bitwise_not(_truth(x))  # type: ignore[no-any-return]
+    return e.bitwise_not(_truth(x))
 
 
 @op("DegTwoRadBackward0")

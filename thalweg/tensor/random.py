@@ -100,7 +100,9 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
     if size is not None:
         found = (generator or default_generator).normal(size_of((size,)), mean, std, get_default_dtype().numpy)
         return from_array(found)
-    mean_array, std_array = (x._array() if isinstance(x, TensorCore) else np.asarray(x, np.float32) for x in (mean, std))
+    mean_array, std_array = (
+        x._array() if isinstance(x, TensorCore) else np.asarray(x, np.float32) for x in (mean, std)
+    )
     shape = np.broadcast_shapes(mean_array.shape, std_array.shape)
     draws = (generator or default_generator).normal(shape, dtype=np.result_type(mean_array, std_array))
     return from_array(draws * std_array + mean_array)
@@ -165,29 +167,31 @@ class RandomMethods(TensorCore):
     def uniform_(self, a: float = 0, b: float = 1, *, generator: Generator | None = None, **names: float) -> Tensor:
         """Fill with numbers uniform in [a, b) (PyTorch calls them ``from`` and ``to``)."""
         a, b = names.get("from", a), names.get("to", b)
-        return self._fill(lambda source, shape, kind: source.uniform(shape, a, b, kind), generator)  # type: ignore
+        return self._fill(lambda source, shape, kind: source.uniform(shape, a, b, kind), generator)
 
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
         """Fill with normal numbers."""
-        return self._fill(lambda source, shape, kind: source.normal(shape, mean, std, kind), generator)  # type: ignore
+        return self._fill(lambda source, shape, kind: source.normal(shape, mean, std, kind), generator)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Fill with 1 with probability ``p``, else 0."""
         if isinstance(p, TensorCore):
             chances = np.broadcast_to(p._array(), tuple(self.shape))
-            return self._fill(lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)), generator)  # type: ignore
-        return self._fill(lambda source, shape, kind: source.bernoulli(p, shape), generator)  # type: ignore
+            return self._fill(
+                lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)), generator
+            )
+        return self._fill(lambda source, shape, kind: source.bernoulli(p, shape), generator)
 
     def exponential_(self, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
         """Fill with exponential numbers of rate ``lambd``."""
-        return self._fill(lambda source, shape, kind: source.exponential(shape, lambd, kind), generator)  # type: ignore
+        return self._fill(lambda source, shape, kind: source.exponential(shape, lambd, kind), generator)
 
     def random_(self, *bounds: int, generator: Generator | None = None) -> Tensor:
         """Fill with whole numbers: all that the type holds, in [0, to), or in [from, to)."""
         if not bounds:
-            return self._fill(lambda source, shape, kind: source.any_integers(shape, kind), generator)  # type: ignore
+            return self._fill(lambda source, shape, kind: source.any_integers(shape, kind), generator)
         low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
-        return self._fill(lambda source, shape, kind: source.integers(low, high, shape, kind), generator)  # type: ignore
+        return self._fill(lambda source, shape, kind: source.integers(low, high, shape, kind), generator)
 
     def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
         """Indices drawn in proportion to the rows."""

@@ -30,7 +30,7 @@ def wrap_dim(dim: Any, ndim: int) -> int:
     low = max(ndim, 1)
     if not -low <= dim < low:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-low}, {low - 1}], but got {dim})")
-    return dim % low  # type: ignore[no-any-return]
+    return dim % low
 
 
 def axes_of(input: TensorCore, dim: Dim) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ def sum(
 ) -> Tensor:
     """The sum over ``dim`` (all axes by default); integers are summed in int64."""
     whole = dim is None
-    return give(dispatch(_sum_all if whole else _sum, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)  # type: ignore[no-any-return]
+    return give(dispatch(_sum_all if whole else _sum, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)
 
 
 def mean(
@@ -92,7 +92,7 @@ def mean(
             f"Got: {input.dtype}: convert it with .float() first"
         )
     whole = dim is None
-    return give(dispatch(_mean_all if whole else _mean, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)  # type: ignore[no-any-return]
+    return give(dispatch(_mean_all if whole else _mean, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)
 
 
 def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
@@ -109,7 +109,7 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTy
 
 @op("ProdBackward1")
 def _prod(x: Var, axes: tuple[int, ...], keepdim: bool, dtype: DType | None) -> Var:
-    return r.prod(_counting(x, dtype), axes=axes, keepdim=keepdim)  # type: ignore[no-any-return]
+    return r.prod(_counting(x, dtype), axes=axes, keepdim=keepdim)
 
 
 _prod_all = Op(_prod.function, "ProdBackward0")
@@ -118,7 +118,7 @@ _prod_all = Op(_prod.function, "ProdBackward0")
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The product over ``dim`` (all axes by default); integers are multiplied in int64."""
     chosen = _prod_all if dim is None else _prod
-    return dispatch(chosen, (input,), (axes_of(input, dim), keepdim, dtype))  # type: ignore[no-any-return]
+    return dispatch(chosen, (input,), (axes_of(input, dim), keepdim, dtype))
 
 
 @op("VarBackward0")
@@ -138,7 +138,7 @@ def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
     mean_ = (x / (count or math.nan)).sum(axes, True) if x.size else x.sum(axes, True) * math.nan
     centered = x - mean_
     if not x.size or not axes:
-        return e.sqrt((centered * centered).sum(axes, keepdim) / (free if free else 0.0))  # type: ignore[no-any-return]
+        return e.sqrt((centered * centered).sum(axes, keepdim) / (free if free else 0.0))
     peak = r.amax(e.abs_(centered), axes=axes, keepdim=True)
     huge = (peak > 1e15) & e.bitwise_not(e.isinf(peak))
     scale = e.where(huge, peak, x.builder.full(peak.shape, 1, x.dtype))
@@ -156,7 +156,7 @@ def _spread(
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    return dispatch(which, (input,), (axes_of(input, dim), correction, keepdim))  # type: ignore[no-any-return]
+    return dispatch(which, (input,), (axes_of(input, dim), correction, keepdim))
 
 
 def var(
@@ -185,12 +185,12 @@ def std_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bo
 
 @op("AmaxBackward0")
 def _amax(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
-    return r.amax(x, axes=axes, keepdim=keepdim)  # type: ignore[no-any-return]
+    return r.amax(x, axes=axes, keepdim=keepdim)
 
 
 @op("AminBackward0")
 def _amin(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
-    return r.amin(x, axes=axes, keepdim=keepdim)  # type: ignore[no-any-return]
+    return r.amin(x, axes=axes, keepdim=keepdim)
 
 
 _max_all, _min_all = Op(_amax.function, "MaxBackward1"), Op(_amin.function, "MinBackward1")
@@ -208,14 +208,14 @@ def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The largest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
     not_empty("amax", input, axes)
-    return dispatch(_amax, (input,), (axes, keepdim))  # type: ignore[no-any-return]
+    return dispatch(_amax, (input,), (axes, keepdim))
 
 
 def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The smallest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
     not_empty("amin", input, axes)
-    return dispatch(_amin, (input,), (axes, keepdim))  # type: ignore[no-any-return]
+    return dispatch(_amin, (input,), (axes, keepdim))
 
 
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -232,13 +232,13 @@ def whole_extreme(input: Tensor, largest: bool) -> Tensor:
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
             "with the 'dim' argument."
         )
-    return dispatch(_max_all if largest else _min_all, (input,), (axes, False))  # type: ignore[no-any-return]
+    return dispatch(_max_all if largest else _min_all, (input,), (axes, False))
 
 
 def _truths(name: str, primitive: Any) -> Op:
     def apply(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
         found = primitive(x if x.dtype is bool_ else x.ne(0), axes=axes, keepdim=keepdim)
-        return found.astype(uint8) if x.dtype is uint8 else found  # type: ignore[no-any-return]
+        return found.astype(uint8) if x.dtype is uint8 else found
 
     apply.__name__ = name
     return Op(apply, "")
@@ -249,12 +249,12 @@ _any, _all = _truths("any", r.any_), _truths("all", r.all_)
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether any element over ``dim`` is nonzero."""
-    return dispatch(_any, (input,), (axes_of(input, dim), keepdim))  # type: ignore[no-any-return]
+    return dispatch(_any, (input,), (axes_of(input, dim), keepdim))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether all elements over ``dim`` are nonzero."""
-    return dispatch(_all, (input,), (axes_of(input, dim), keepdim))  # type: ignore[no-any-return]
+    return dispatch(_all, (input,), (axes_of(input, dim), keepdim))
 
 
 @op("")
@@ -274,7 +274,7 @@ def _position(name: str, input: Tensor, dim: int | None, keepdim: bool, largest:
         raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0")
     if axis is not None and input.ndim:
         not_empty(name, input, (axis,))
-    return dispatch(_arg, (input,), (axis, keepdim, largest))  # type: ignore[no-any-return]
+    return dispatch(_arg, (input,), (axis, keepdim, largest))
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -301,12 +301,12 @@ def _cumprod(x: Var, axis: int, dtype: DType | None) -> Var:
 
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running sums along ``dim``."""
-    return dispatch(_cumsum, (input,), (wrap_dim(dim, input.ndim), dtype))  # type: ignore[no-any-return]
+    return dispatch(_cumsum, (input,), (wrap_dim(dim, input.ndim), dtype))
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running products along ``dim``."""
-    return dispatch(_cumprod, (input,), (wrap_dim(dim, input.ndim), dtype))  # type: ignore[no-any-return]
+    return dispatch(_cumprod, (input,), (wrap_dim(dim, input.ndim), dtype))
 
 
 @op("LogsumexpBackward0")
@@ -314,7 +314,7 @@ def _logsumexp(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
     """log(sum(exp(x))): the largest is taken out first, so that exp cannot overflow."""
     x = floating(x)
     if not x.size:
-        return e.log(e.exp(x).sum(axes, keepdim))  # type: ignore[no-any-return]
+        return e.log(e.exp(x).sum(axes, keepdim))
     peak = r.amax(x, axes=axes, keepdim=True)
     finite = e.where(e.isinf(peak), peak.zeros_like(), peak)
     total = e.log(e.exp(x - finite).sum(axes, True)) + finite
@@ -323,7 +323,7 @@ def _logsumexp(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
 
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """log of the sum of exponentials over ``dim``, without overflow."""
-    return dispatch(_logsumexp, (input,), (axes_of(input, dim), keepdim))  # type: ignore[no-any-return]
+    return dispatch(_logsumexp, (input,), (axes_of(input, dim), keepdim))
 
 
 @op("LinalgVectorNormBackward0")
@@ -334,9 +334,9 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
         root = e.sqrt(total)
         return root
     if p == math.inf:
-        return r.amax(size, axes=axes, keepdim=keepdim)  # type: ignore[no-any-return]
+        return r.amax(size, axes=axes, keepdim=keepdim)
     if p == -math.inf:
-        return r.amin(size, axes=axes, keepdim=keepdim)  # type: ignore[no-any-return]
+        return r.amin(size, axes=axes, keepdim=keepdim)
     if p == 0:
         return x.ne(0).astype(x.dtype).sum(axes, keepdim)
     if p == 1:
@@ -344,13 +344,15 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
     return (size**p).sum(axes, keepdim) ** (1 / p)
 
 
-def norm(input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def norm(
+    input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The p-norm of the elements over ``dim``; "fro" is p = 2."""
     x = input if dtype is None else input.to(dtype)
     if not x.dtype.is_floating_point:
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
     order = 2.0 if p in ("fro", None) else float(p)
-    return dispatch(_norm, (x,), (order, axes_of(x, dim), keepdim))  # type: ignore[no-any-return]
+    return dispatch(_norm, (x,), (order, axes_of(x, dim), keepdim))
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:

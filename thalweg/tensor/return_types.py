@@ -18,5 +18,5 @@ def _pair(name: str, fields: str = "values indices") -> Any:
 
 
 max, min, sort, topk, median, mode = (_pair(n) for n in ("max", "min", "sort", "topk", "median", "mode"))
-kthvalue, cummax, cummin = (_pair(n) for n in ("kthvalue", "cummax", "cummin"))
+kthvalue, nanmedian, cummax, cummin = (_pair(n) for n in ("kthvalue", "nanmedian", "cummax", "cummin"))
 aminmax = _pair("aminmax", "min max")

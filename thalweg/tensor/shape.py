@@ -37,7 +37,7 @@ def _expand(x: Var, shape: Shape) -> Var:
 @op("SelectBackward0")
 def _strided(x: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
     """Elements of the dense ``x`` at ``strides`` from an offset that is known at the run."""
-    return strided(x, offset, shape=shape, strides=strides)  # type: ignore[no-any-return]
+    return strided(x, offset, shape=shape, strides=strides)
 
 
 _transpose = Op(_permute.function, "TransposeBackward0")
@@ -114,7 +114,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     wanted = inferred_shape(sizes_of((size,)), input._aval().size)
     found = input._layout().reshape(wanted)
     if found is None:
-        return dispatch(_unsafe_view, (input,), (wanted,))  # type: ignore[no-any-return]
+        return dispatch(_unsafe_view, (input,), (wanted,))
     return derived(_view, input, found, (wanted,))
 
 
@@ -363,9 +363,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     axis = wrap_dim(dimension, input.ndim)
     length = input.shape[axis] if input.ndim else 1
     if size > length:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {axis} is {length} but size is {size}"
-        )
+        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {length} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     if size < 0:
@@ -404,9 +402,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return walked(_diagonal, input, along(input._layout()), along(_as_if_dense(input)))
 
 
-def as_strided(
-    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """The storage of ``input`` at any shape, strides and offset, counted in elements."""
     shape, strides = tuple(size), tuple(stride)
     if len(shape) != len(strides):
@@ -465,7 +461,14 @@ class ShapeMethods(TensorCore):
     """Tensor's methods that give views, and its measures."""
 
     view, reshape, view_as, reshape_as = view, reshape, view_as, reshape_as
-    flatten, ravel, unflatten, squeeze, unsqueeze, contiguous = flatten, ravel, unflatten, squeeze, unsqueeze, contiguous
+    flatten, ravel, unflatten, squeeze, unsqueeze, contiguous = (
+        flatten,
+        ravel,
+        unflatten,
+        squeeze,
+        unsqueeze,
+        contiguous,
+    )
     permute, transpose, swapaxes, swapdims, t = permute, transpose, swapaxes, swapdims, t
     movedim, moveaxis = movedim, moveaxis
     expand, expand_as, broadcast_to = expand, expand_as, broadcast_to

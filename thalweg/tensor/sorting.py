@@ -2,185 +2,245 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..ir.builder import Var
-from ..ops import indexing as ix
-from ..ops.composite import op
+from ..ir.dtype import uint8
+from ..ops import indexing as i
+from ..ops import reduction as r
+from ..ops import sorting as s
+from ..ops.composite import Op, op
+from ..ops.reduction import reduced_shape
 from . import return_types
 from .arithmetic import maximum, minimum
 from .core import TensorCore
-from .creation import from_array
+from .counting import CountMethods
 from .dispatch import dispatch
-from .indexing import gather
-from .reduce import not_empty, whole_extreme, wrap_dim
+from .reduce import whole_extreme, wrap_dim
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
+Pair = tuple[Var, Var]
+
+
+def _lined(x: Var) -> Var:
+    return x if x.ndim else x.reshape((1,))
+
+
+def _picked(x: Var, places: Var, axis: int, keepdim: bool) -> Pair:
+    """The values at ``places`` (size 1 along the axis) and the places, with or without the axis."""
+    values: Var = i.gather(_lined(x), places, axis=axis)
+    shape = () if not x.ndim else reduced_shape(x.shape, (axis,), keepdim)
+    return values.reshape(shape), places.reshape(shape)
+
+
+def _not_empty(name: str, input: TensorCore, axis: int) -> None:
+    if input.ndim and not input.shape[axis]:
+        raise IndexError(
+            f"{name}(): Expected reduction dim {axis} to have non-zero size. The input's shape is {list(input.shape)}"
+        )
+
+
+# Sorted
+
 
 @op("SortBackward0")
-def _sort(x: Var, axis: int, descending: bool) -> Any:
-    if not x.ndim:
-        values, places = ix.sort(x.reshape((1,)), axis=0, descending=descending)
-        return values.reshape(()), places.reshape(())
-    return ix.sort(x, axis=axis, descending=descending)
+def _sort(x: Var, axis: int, descending: bool) -> Pair:
+    places = s.argsort(_lined(x), axis=axis, descending=descending)
+    return i.gather(_lined(x), places, axis=axis).reshape(x.shape), places.reshape(x.shape)
+
+
+@op("")
+def _argsort(x: Var, axis: int, descending: bool) -> Var:
+    return s.argsort(_lined(x), axis=axis, descending=descending).reshape(x.shape)
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """(values, indices) in order along ``dim``; equal elements keep their order."""
-    values, places = dispatch(_sort, (input,), (wrap_dim(dim, input.ndim), descending))
-    return return_types.sort(values, places)
+    """(values, indices) in order along ``dim``. Equal elements keep their order; NaN counts as the largest."""
+    return return_types.sort(*dispatch(_sort, (input,), (wrap_dim(dim, input.ndim), bool(descending))))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The indices that sort along ``dim``."""
-    return sort(input, dim, descending)[1]  # type: ignore[no-any-return]
+    """The indices that sort along ``dim``. Equal elements keep their order; NaN counts as the largest."""
+    return dispatch(_argsort, (input,), (wrap_dim(dim, input.ndim), bool(descending)))
 
 
 def msort(input: Tensor) -> Tensor:
     """Sorted along the first axis."""
-    return sort(input, 0)[0]  # type: ignore[no-any-return]
+    return sort(input, 0)[0]
 
 
-def _chosen(input: Any, axis: int, places: Any, keepdim: bool) -> tuple[Any, Any]:
-    """Values at one place along an axis, and the places; ``places`` has size 1 there."""
-    if not input.ndim:
-        return input.clone(), places.reshape(())
-    values = gather(input, axis, places)
-    return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
+@op("TopkBackward0")
+def _topk(x: Var, axis: int, k: int, largest: bool) -> Pair:
+    places = s.argtop(_lined(x), axis=axis, k=k, largest=largest)
+    values = i.gather(_lined(x), places, axis=axis)
+    shape = values.shape if x.ndim or k != 1 else ()
+    return values.reshape(shape), places.reshape(shape)
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """(values, indices) of the ``k`` largest (or smallest) along ``dim``, in order."""
+def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """(values, indices) of the ``k`` largest (or smallest) elements along ``dim``, in order."""
     axis = wrap_dim(dim, input.ndim)
     size = input.shape[axis] if input.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"selected index k out of range: k is {k}, the axis has {size} elements")
-    values, places = sort(input, dim, largest)
-    if input.ndim:
-        values, places = values.narrow(axis, 0, k), places.narrow(axis, 0, k)
-    return return_types.topk(values, places)
+    return return_types.topk(*dispatch(_topk, (input,), (axis, int(k), bool(largest))))
 
 
-def _extreme(which: Any, primitive_name: str) -> Any:
-    def along(input: Any, dim: int, keepdim: bool = False) -> Any:
+# One element along an axis
+
+
+def _one_of(name: str, node: str, result: Any, places_of: Callable[[Var, int], Var], doc: str) -> Any:
+    """The function (input, dim, keepdim) that gives the values and indices at ``places_of(x, axis)``."""
+
+    def composite(x: Var, axis: int, keepdim: bool) -> Pair:
+        return _picked(x, places_of(_lined(x), axis), axis, keepdim)
+
+    composite.__name__ = name
+    along = Op(composite, node)
+
+    def function(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
         axis = wrap_dim(dim, input.ndim)
-        if input.ndim:
-            not_empty(primitive_name, input, (axis,))
-        places = getattr(input, f"arg{primitive_name}")(axis if input.ndim else None, keepdim=True)
-        return which(*_chosen(input, axis, places, keepdim))
+        _not_empty(name, input, axis)
+        return result(*dispatch(along, (input,), (axis, bool(keepdim))))
 
-    return along
-
-
-max_dim, min_dim = _extreme(return_types.max, "max"), _extreme(return_types.min, "min")
-
-
-def _max_or_min(largest: bool) -> Any:
-    pair, along = (maximum, max_dim) if largest else (minimum, min_dim)
-
-    def function(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-        if isinstance(dim, TensorCore) or other is not None:
-            return pair(input, dim if other is None else other)
-        return whole_extreme(input, largest) if dim is None else along(input, dim, keepdim)
-
-    function.__name__ = function.__qualname__ = "max" if largest else "min"
-    function.__doc__ = f"The {'largest' if largest else 'smallest'}: of all, along ``dim`` (values, indices), or of pairs."
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
     return function
 
 
-max, min = _max_or_min(True), _max_or_min(False)
+def _arg(primitive: Any) -> Callable[[Var, int], Var]:
+    def places(x: Var, axis: int) -> Var:
+        numbers = x if x.dtype.category else x.astype(uint8)
+        return primitive(numbers, axis=axis, keepdim=True)
+
+    return places
+
+
+max_dim = _one_of(
+    "max", "MaxBackward0", return_types.max, _arg(r.argmax), "(values, indices) of the largest along ``dim``."
+)
+min_dim = _one_of(
+    "min", "MinBackward0", return_types.min, _arg(r.argmin), "(values, indices) of the smallest along ``dim``."
+)
+mode = _one_of(
+    "mode",
+    "ModeBackward0",
+    return_types.mode,
+    lambda x, axis: s.argmode(x, axis=axis),
+    "(values, indices) of the most frequent along ``dim``: the smallest of such, where it occurs last.",
+)
+_median_dim = _one_of(
+    "median",
+    "MedianBackward1",
+    return_types.median,
+    lambda x, axis: s.argmedian(x, axis=axis, skip_nan=False),
+    "(values, indices) of the lower median along ``dim``.",
+)
+_nanmedian_dim = _one_of(
+    "nanmedian",
+    "NanmedianBackward1",
+    return_types.nanmedian,
+    lambda x, axis: s.argmedian(x, axis=axis, skip_nan=True),
+    "(values, indices) of the lower median along ``dim`` of what is not NaN.",
+)
+
+
+def _max_or_min(name: str, pair: Any, along: Any) -> Any:
+    def function(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        if isinstance(dim, TensorCore) or other is not None:
+            return pair(input, dim if other is None else other)
+        return whole_extreme(input, name == "max") if dim is None else along(input, dim, keepdim)
+
+    which = "largest" if name == "max" else "smallest"
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The {which}: of all elements, (values, indices) along ``dim``, or of each pair."
+    return function
+
+
+max, min = _max_or_min("max", maximum, max_dim), _max_or_min("min", minimum, min_dim)
+
+
+def _median(x: Var, skip_nan: bool) -> Var:
+    return s.median(x.reshape((x.size,)), skip_nan=skip_nan)
+
+
+_median_all, _nanmedian_all = Op(_median, "MedianBackward0"), Op(_median, "NanmedianBackward0")
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
+    if dim is not None:
+        return _median_dim(input, dim, keepdim)
+    return dispatch(_median_all, (input,), (False,))
+
+
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower median of what is not NaN: of all elements, or (values, indices) along ``dim``."""
+    if dim is not None:
+        return _nanmedian_dim(input, dim, keepdim)
+    return dispatch(_nanmedian_all, (input,), (True,))
+
+
+@op("KthvalueBackward0")
+def _kthvalue(x: Var, k: int, axis: int, keepdim: bool) -> Pair:
+    order = s.argtop(_lined(x), axis=axis, k=k, largest=False)
+    starts, stops = [0] * order.ndim, list(order.shape)
+    starts[axis] = k - 1
+    place = r.slice_(order, starts=tuple(starts), stops=tuple(stops), steps=(1,) * order.ndim)
+    return _picked(x, place, axis, keepdim)
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """(value, index) of the ``k``-th smallest along ``dim``, counted from 1."""
+    """(values, indices) of the ``k``-th smallest along ``dim``, counted from 1."""
     axis = wrap_dim(dim, input.ndim)
     size = input.shape[axis] if input.ndim else 1
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}: {k} of {size}")
-    places = argsort(input, dim)
-    places = places.narrow(axis, k - 1, 1) if input.ndim else places
-    return return_types.kthvalue(*_chosen(input, axis, places, keepdim))
+    return return_types.kthvalue(*dispatch(_kthvalue, (input,), (int(k), axis, bool(keepdim))))
 
 
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The lower middle element: of all, or (values, indices) along ``dim``."""
-    if dim is None:
-        if not input._aval().size:
-            return from_array(np.full((), np.nan, input.dtype.numpy))
-        return median(input.reshape(-1), 0)[0]
-    axis = wrap_dim(dim, input.ndim)
-    size = input.shape[axis] if input.ndim else 1
-    places = argsort(input, dim)
-    if input.ndim:
-        array = input._array()
-        first_nan = np.argmax(np.isnan(array), axis, keepdims=True) if input.dtype.is_floating_point else None
-        places = places.narrow(axis, (size - 1) // 2, 1)
-        if first_nan is not None:
-            has_nan = np.isnan(array).any(axis, keepdims=True)
-            places = from_array(np.where(has_nan, first_nan, places._array()))
-    return return_types.median(*_chosen(input, axis, places, keepdim))
+# Running
 
 
-def _running(best: Any, result: Any, node: str) -> Any:
+def _running(name: str, node: str, result: Any, largest: bool) -> Any:
+    def composite(x: Var, axis: int) -> Pair:
+        places = s.running_position(_lined(x), axis=axis, largest=largest)
+        return i.gather(_lined(x), places, axis=axis).reshape(x.shape), places.reshape(x.shape)
+
+    composite.__name__ = name
+    along = Op(composite, node)
+
     def function(input: Any, dim: int) -> Any:
-        axis = wrap_dim(dim, input.ndim)
-        array = input._array()
-        if not array.ndim or not array.size:
-            return result(input.clone(), from_array(np.zeros(array.shape, np.int64)))
-        extremes = best.accumulate(array, axis)
-        shape = [1] * array.ndim
-        shape[axis] = array.shape[axis]
-        steps = np.arange(array.shape[axis]).reshape(shape)
-        hit = (array == extremes) | (array != array)
-        places = np.maximum.accumulate(np.where(hit, steps, 0), axis)
-        return result(gather(input, axis, from_array(places)), from_array(places))
+        return result(*dispatch(along, (input,), (wrap_dim(dim, input.ndim),)))
 
-    function.__name__ = function.__qualname__ = node
-    function.__doc__ = "(values, indices) of the running extreme along ``dim``; the last of ties."
+    function.__name__ = function.__qualname__ = name
+    which = "largest" if largest else "smallest"
+    function.__doc__ = f"(values, indices) of the {which} so far along ``dim``; the last of equal ones."
     return function
 
 
-cummax = _running(np.maximum, return_types.cummax, "cummax")
-cummin = _running(np.minimum, return_types.cummin, "cummin")
+cummax = _running("cummax", "CummaxBackward0", return_types.cummax, True)
+cummin = _running("cummin", "CumminBackward0", return_types.cummin, False)
 
 
-def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
-) -> Any:
-    """The distinct elements in order; on request where each came from and how often it occurs."""
-    found = np.unique(input._array(), return_inverse=True, return_counts=True, axis=dim)
-    values, inverse, counts = (np.ascontiguousarray(a) for a in found)
-    inverse = inverse.reshape(tuple(input.shape) if dim is None else (-1,))
-    results = [from_array(values)]
-    results += [from_array(inverse.astype(np.int64))] if return_inverse else []
-    results += [from_array(counts.astype(np.int64))] if return_counts else []
-    return results[0] if len(results) == 1 else tuple(results)
+@op("LogcumsumexpBackward0")
+def _logcumsumexp(x: Var, axis: int) -> Var:
+    return s.logcumsumexp(_lined(x), axis=axis).reshape(x.shape)
 
 
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """(N,) how often each number occurs in ``input`` (K,), or the sum of its weights."""
-    array = input._array()
-    if array.ndim != 1 or array.dtype.kind == "f" or (array.size and array.min() < 0):
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    counts = np.bincount(array, None if weights is None else weights._array(), minlength)
-    return from_array(counts if weights is None else counts.astype(weights.dtype.numpy))
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """log of the running sums of exponentials along ``dim``, without overflow."""
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"logcumsumexp: the input's type is {input.dtype}: convert it with .float()")
+    return dispatch(_logcumsumexp, (input,), (wrap_dim(dim, input.ndim),))
 
 
-def searchsorted(sorted_sequence: Tensor, input: Any, *, right: bool = False) -> Tensor:
-    """Where each element would be inserted to keep (N,) ``sorted_sequence`` in order."""
-    values = input._array() if isinstance(input, TensorCore) else np.asarray(input)
-    found = np.searchsorted(sorted_sequence._array(), values, "right" if right else "left")
-    return from_array(np.asarray(found, np.int64))
-
-
-class SortMethods(TensorCore):
+class SortMethods(CountMethods):
     """Tensor's methods of order."""
 
     sort, argsort, msort, topk, max, min = sort, argsort, msort, topk, max, min
-    kthvalue, median, cummax, cummin, unique, bincount = kthvalue, median, cummax, cummin, unique, bincount
-
-
+    kthvalue, median, nanmedian, mode = kthvalue, median, nanmedian, mode
+    cummax, cummin, logcumsumexp = cummax, cummin, logcumsumexp

@@ -60,7 +60,7 @@ class Tensor(
     def fill_(self, value: Any) -> Tensor:
         """Write ``value`` everywhere."""
         number = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
-        return assign(self, from_array(np.asarray(number).astype(self.dtype.numpy)))  # type: ignore[no-any-return]
+        return assign(self, from_array(np.asarray(number).astype(self.dtype.numpy)))
 
     def zero_(self) -> Tensor:
         """Write 0 everywhere."""

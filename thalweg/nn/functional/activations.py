@@ -29,7 +29,7 @@ sigmoid, tanh = p.sigmoid, p.tanh
 
 
 def _finish(result: Any, input: Tensor, inplace: bool) -> Tensor:
-    return assign(input, result) if inplace else result  # type: ignore[no-any-return]
+    return assign(input, result) if inplace else result
 
 
 def _like(x: Var, value: float) -> Var:
@@ -43,7 +43,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 @op("LeakyReluBackward0")
 def _leaky_relu(x: Var, slope: float) -> Var:
-    return e.where(x > 0, x, x * slope)  # type: ignore[no-any-return]
+    return e.where(x > 0, x, x * slope)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -55,18 +55,18 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 def _prelu(x: Var, weight: Var) -> Var:
     if weight.size > 1 and x.ndim > 1:
         weight = weight.reshape((weight.size, *(1,) * (x.ndim - 2)))
-    return e.where(x > 0, x, x * weight)  # type: ignore[no-any-return]
+    return e.where(x > 0, x, x * weight)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, weight * x elsewhere: input (N, C, ...), weight (C,) or (1,), the input's shape back."""
-    return dispatch(_prelu, (input, weight))  # type: ignore[no-any-return]
+    return dispatch(_prelu, (input, weight))
 
 
 @op("EluBackward0")
 def _elu(x: Var, alpha: float, scale: float, input_scale: float) -> Var:
     negative = e.expm1(e.minimum(x, _like(x, 0.0)) * input_scale) * (alpha * scale)
-    return e.where(x > 0, x * scale if scale != 1 else x, negative)  # type: ignore[no-any-return]
+    return e.where(x > 0, x * scale if scale != 1 else x, negative)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -100,7 +100,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    return dispatch(_gelu, (input,), (approximate,))  # type: ignore[no-any-return]
+    return dispatch(_gelu, (input,), (approximate,))
 
 
 @op("SiluBackward0")
@@ -115,7 +115,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def _softplus_of(x: Var) -> Var:
     """log(1 + exp(x)), written so that exp cannot overflow."""
-    return e.maximum(x, _like(x, 0.0)) + e.log1p(e.exp(-e.abs_(x)))  # type: ignore[no-any-return]
+    return e.maximum(x, _like(x, 0.0)) + e.log1p(e.exp(-e.abs_(x)))
 
 
 @op("MishBackward0")
@@ -131,22 +131,22 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 @op("SoftplusBackward0")
 def _softplus(x: Var, beta: float, threshold: float) -> Var:
     scaled = x * beta
-    return e.where(scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta)  # type: ignore[no-any-return]
+    return e.where(scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta * x)) / beta, and x itself beyond the threshold; any shape in, the same out."""
-    return dispatch(_softplus, (input,), (float(beta), float(threshold)))  # type: ignore[no-any-return]
+    return dispatch(_softplus, (input,), (float(beta), float(threshold)))
 
 
 @op("LogSigmoidBackward0")
 def _logsigmoid(x: Var) -> Var:
-    return e.minimum(x, _like(x, 0.0)) - e.log1p(e.exp(-e.abs_(x)))  # type: ignore[no-any-return]
+    return e.minimum(x, _like(x, 0.0)) - e.log1p(e.exp(-e.abs_(x)))
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)) without overflow; any shape in, the same out."""
-    return dispatch(_logsigmoid, (input,))  # type: ignore[no-any-return]
+    return dispatch(_logsigmoid, (input,))
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -163,7 +163,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 def _hardtanh(x: Var, low: float, high: float) -> Var:
     inside = (x > low) & (x < high)
     bounded = e.where(x <= low, _like(x, low), _like(x, high))
-    return e.where(inside | x.ne(x), x, bounded)  # type: ignore[no-any-return]
+    return e.where(inside | x.ne(x), x, bounded)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -181,7 +181,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 @op("HardsigmoidBackward0")
 def _hardsigmoid(x: Var) -> Var:
     inside = (x > -3) & (x < 3)
-    return e.where(inside | x.ne(x), x / 6 + 0.5, (x >= 3).astype(x.dtype))  # type: ignore[no-any-return]
+    return e.where(inside | x.ne(x), x / 6 + 0.5, (x >= 3).astype(x.dtype))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -192,7 +192,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 @op("HardswishBackward0")
 def _hardswish(x: Var) -> Var:
     curve = x * (x + 3) / 6
-    return e.where(x >= 3, x, e.where(x <= -3, x.zeros_like(), curve))  # type: ignore[no-any-return]
+    return e.where(x >= 3, x, e.where(x <= -3, x.zeros_like(), curve))
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -202,7 +202,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 @op("ThresholdBackward0")
 def _threshold(x: Var, threshold: float, value: float) -> Var:
-    return e.where(x > threshold, x, _like(x, value))  # type: ignore[no-any-return]
+    return e.where(x > threshold, x, _like(x, value))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -212,22 +212,22 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 @op("HardshrinkBackward0")
 def _hardshrink(x: Var, lambd: float) -> Var:
-    return e.where((x >= -lambd) & (x <= lambd), x.zeros_like(), x)  # type: ignore[no-any-return]
+    return e.where((x >= -lambd) & (x <= lambd), x.zeros_like(), x)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """0 within [-lambd, lambd], x elsewhere; any shape in, the same out."""
-    return dispatch(_hardshrink, (input,), (float(lambd),))  # type: ignore[no-any-return]
+    return dispatch(_hardshrink, (input,), (float(lambd),))
 
 
 @op("SoftshrinkBackward0")
 def _softshrink(x: Var, lambd: float) -> Var:
-    return e.where(x > lambd, x - lambd, e.where(x < -lambd, x + lambd, x * 0))  # type: ignore[no-any-return]
+    return e.where(x > lambd, x - lambd, e.where(x < -lambd, x + lambd, x * 0))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved toward 0 by ``lambd``; any shape in, the same out."""
-    return dispatch(_softshrink, (input,), (float(lambd),))  # type: ignore[no-any-return]
+    return dispatch(_softshrink, (input,), (float(lambd),))
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -237,7 +237,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if input.shape[dim] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     a, b = input.chunk(2, dim)
-    return a * p.sigmoid(b)  # type: ignore[no-any-return]
+    return a * p.sigmoid(b)
 
 
 # Along an axis
@@ -248,7 +248,7 @@ def softmax_of(x: Var, axis: int) -> Var:
     if not x.ndim:
         return x.ones_like()
     shifted = e.exp(x - r.amax(x, axes=(axis,), keepdim=True)) if x.size else e.exp(x)
-    return shifted / shifted.sum((axis,), True)  # type: ignore[no-any-return]
+    return shifted / shifted.sum((axis,), True)
 
 
 @op("SoftmaxBackward0")
@@ -264,7 +264,7 @@ def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
     if not x.size:
         return x
     shifted = x - r.amax(x, axes=(axis,), keepdim=True)
-    return shifted - e.log(e.exp(shifted).sum((axis,), True))  # type: ignore[no-any-return]
+    return shifted - e.log(e.exp(shifted).sum((axis,), True))
 
 
 def _axis(dim: int | None, ndim: int, name: str) -> int:
@@ -275,7 +275,7 @@ def _axis(dim: int | None, ndim: int, name: str) -> int:
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """exp(x) over its sum along ``dim``; any shape in, the same out."""
-    return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))  # type: ignore[no-any-return]
+    return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
@@ -285,7 +285,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """log(softmax(x)) along ``dim`` without overflow; any shape in, the same out."""
-    return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))  # type: ignore[no-any-return]
+    return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
@@ -297,6 +297,4 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
         return soft
     index = soft.argmax(dim, keepdim=True)
     chosen = soft.detach() * 0
-    return chosen.scatter(dim, index, 1.0) - soft.detach() + soft  # type: ignore[no-any-return]
-
-
+    return chosen.scatter(dim, index, 1.0) - soft.detach() + soft

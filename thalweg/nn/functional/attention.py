@@ -59,4 +59,4 @@ def scaled_dot_product_attention(
     if dropout_p > 0:
         noise = _noise((*query.shape[:-1], key.shape[-2]), dropout_p, query)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return dispatch(_attention, (query, key, value, attn_mask, noise), (factor,))  # type: ignore[no-any-return]
+    return dispatch(_attention, (query, key, value, attn_mask, noise), (factor,))

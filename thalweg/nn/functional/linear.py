@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import numpy as np
 
 from ...ir.builder import Var
@@ -57,7 +55,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "convert the input with .to(weight.dtype)"
         )
     chosen = _linear_many if input.ndim != 2 else (_linear_plain if bias is None else _linear)
-    return dispatch(chosen, (input, weight, bias))  # type: ignore[no-any-return]
+    return dispatch(chosen, (input, weight, bias))
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -72,12 +70,12 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     left, right = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
     products = (left.matmul(weight) * right).sum(-1).t()
     result = products if bias is None else products + bias
-    return result.reshape(*lead, weight.shape[0])  # type: ignore[no-any-return]
+    return result.reshape(*lead, weight.shape[0])
 
 
 @op("EmbeddingBackward0")
 def _embedding(weight: Var, index: Var, skip: int | None) -> Var:
-    return take_rows(weight, index.astype(int64), skip=skip)  # type: ignore[no-any-return]
+    return take_rows(weight, index.astype(int64), skip=skip)
 
 
 def embedding(
@@ -100,7 +98,9 @@ def embedding(
         IndexError: a number is outside [0, V).
     """
     if max_norm is not None or scale_grad_by_freq or sparse:
-        raise NotImplementedError("embedding: max_norm, scale_grad_by_freq and sparse are not supported yet: leave them out")
+        raise NotImplementedError(
+            "embedding: max_norm, scale_grad_by_freq and sparse are not supported yet: leave them out"
+        )
     if input.dtype not in (int64, int32):
         raise RuntimeError(
             f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
@@ -111,7 +111,7 @@ def embedding(
         if not -rows <= padding_idx < rows:
             raise AssertionError(f"Padding_idx must be within num_embeddings: {padding_idx} among {rows}")
         padding_idx %= rows
-    return dispatch(_embedding, (weight, input), (padding_idx,))  # type: ignore[no-any-return]
+    return dispatch(_embedding, (weight, input), (padding_idx,))
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -211,6 +211,4 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     if not training or p == 0:
         return input
     kept = from_array(default_generator.bernoulli(1 - p, tuple(input.shape)))
-    return dispatch(_alpha_dropout, (input, kept), (p,))  # type: ignore[no-any-return]
-
-
+    return dispatch(_alpha_dropout, (input, kept), (p,))

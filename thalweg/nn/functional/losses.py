@@ -109,8 +109,8 @@ def mse_loss(
     how = _reduction(reduction, size_average, reduce)
     if weight is not None:
         losses = dispatch(_mse, (input, target), ("none",)) * weight
-        return losses if how == "none" else losses.sum() / (weight.expand_as(losses).sum() if how == "mean" else 1)  # type: ignore[no-any-return]
-    return dispatch(_mse, (input, target), (how,))  # type: ignore[no-any-return]
+        return losses if how == "none" else losses.sum() / (weight.expand_as(losses).sum() if how == "mean" else 1)
+    return dispatch(_mse, (input, target), (how,))
 
 
 def l1_loss(
@@ -118,7 +118,7 @@ def l1_loss(
 ) -> Tensor:
     """Absolute differences of input and target (any shapes that broadcast); () by default."""
     _warn_sizes(input, target)
-    return dispatch(_l1, (input, target), (_reduction(reduction, size_average, reduce),))  # type: ignore[no-any-return]
+    return dispatch(_l1, (input, target), (_reduction(reduction, size_average, reduce),))
 
 
 def smooth_l1_loss(
@@ -129,7 +129,7 @@ def smooth_l1_loss(
     _warn_sizes(input, target)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
-    return dispatch(_smooth_l1, (input, target), (_reduction(reduction, size_average, reduce), float(beta)))  # type: ignore[no-any-return]
+    return dispatch(_smooth_l1, (input, target), (_reduction(reduction, size_average, reduce), float(beta)))
 
 
 def huber_loss(
@@ -139,7 +139,7 @@ def huber_loss(
     _warn_sizes(input, target)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
-    return dispatch(_huber, (input, target), (_reduction(reduction), float(delta)))  # type: ignore[no-any-return]
+    return dispatch(_huber, (input, target), (_reduction(reduction), float(delta)))
 
 
 # Two classes
@@ -186,8 +186,10 @@ def binary_cross_entropy(
     _same_type("binary_cross_entropy", input, target)
     value = input._read()
     if value.array is not None and value.array.size and not bool(((value.array >= 0) & (value.array <= 1)).all()):
-        raise RuntimeError("all elements of input should be between 0 and 1: apply a sigmoid, or use the loss with logits")
-    return dispatch(_bce, (input, target, weight), (_reduction(reduction, size_average, reduce),))  # type: ignore[no-any-return]
+        raise RuntimeError(
+            "all elements of input should be between 0 and 1: apply a sigmoid, or use the loss with logits"
+        )
+    return dispatch(_bce, (input, target, weight), (_reduction(reduction, size_average, reduce),))
 
 
 def _same_type(name: str, input: Tensor, target: Tensor) -> None:
@@ -214,7 +216,7 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     target = target if target.dtype is input.dtype else target.to(input.dtype)
     how = _reduction(reduction, size_average, reduce)
-    return dispatch(_bce_logits, (input, target, weight, pos_weight), (how,))  # type: ignore[no-any-return]
+    return dispatch(_bce_logits, (input, target, weight, pos_weight), (how,))
 
 
 # Many classes
@@ -265,7 +267,9 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None, name: s
     batch = () if input.ndim == 1 else (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != batch:
         if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
-            raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
+            raise ValueError(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
+            )
         raise RuntimeError(
             f"{name}: expected target of shape {list(batch)} for input {list(input.shape)}, got {list(target.shape)}: "
             "0D or 1D target tensor expected, multi-target not supported; squeeze it, or drop the extra axis"
@@ -289,7 +293,7 @@ def _has_ignored(target: Tensor, classes: int, ignore_index: int) -> bool:
     if not array.size:
         return False
     low, high = array.min(), array.max()
-    if 0 <= low and high < classes and not 0 <= ignore_index < classes:
+    if low >= 0 and high < classes and not 0 <= ignore_index < classes:
         return False
     wrong = ((array < 0) | (array >= classes)) & (array != ignore_index)
     if wrong.any():
@@ -318,7 +322,7 @@ def nll_loss(
     ignoring = _has_ignored(target, classes, ignore_index)
     if input.ndim == 1:
         input = input.unsqueeze(0)
-    return dispatch(_nll, (input, target, weight), (how, ignore_index, ignoring))  # type: ignore[no-any-return]
+    return dispatch(_nll, (input, target, weight), (how, ignore_index, ignoring))
 
 
 def cross_entropy(
@@ -419,7 +423,7 @@ def kl_div(
         () by default; "batchmean" divides the sum by the first size.
     """
     how = reduction if reduction == "batchmean" else _reduction(reduction, size_average, reduce)
-    return dispatch(_kl_div, (input, target), (how, log_target))  # type: ignore[no-any-return]
+    return dispatch(_kl_div, (input, target), (how, log_target))
 
 
 def poisson_nll_loss(

@@ -52,9 +52,7 @@ def _batch_norm_train(
 
 
 @op("NativeBatchNormBackward0")
-def _batch_norm_eval(
-    x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float
-) -> Var:
+def _batch_norm_eval(x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float) -> Var:
     shape = (x.shape[1], *(1,) * (x.ndim - 2))
     scale = e.rsqrt(variance + eps)
     if weight is not None:
@@ -90,17 +88,17 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        return dispatch(_batch_norm_eval, (input, weight, bias, running_mean, running_var), (eps,))  # type: ignore[no-any-return]
+        return dispatch(_batch_norm_eval, (input, weight, bias, running_mean, running_var), (eps,))
     if input.numel() // max(channels, 1) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     operands = (input, weight, bias, running_mean, running_var, momentum)
     results = dispatch(_batch_norm_train, operands, (eps,))
     if running_mean is None or running_var is None:
-        return results  # type: ignore[no-any-return]
+        return results
     out, new_mean, new_var = results
     running_mean._write(new_mean._read())
     running_var._write(new_var._read())
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def instance_norm(
@@ -140,7 +138,7 @@ def layer_norm(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
             f"input of size{list(input.shape)}"
         )
-    return dispatch(_layer_norm, (input, weight, bias), (len(shape), eps))  # type: ignore[no-any-return]
+    return dispatch(_layer_norm, (input, weight, bias), (len(shape), eps))
 
 
 @op("NativeGroupNormBackward0")
@@ -162,7 +160,7 @@ def group_norm(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
-    return dispatch(_group_norm, (input, weight, bias), (num_groups, eps))  # type: ignore[no-any-return]
+    return dispatch(_group_norm, (input, weight, bias), (num_groups, eps))
 
 
 @op("RmsNormBackward0")
@@ -181,7 +179,7 @@ def rms_norm(
     Source: Zhang and Sennrich 2019.
     """
     small = eps if eps is not None else {"float32": 2.0**-23, "float64": 2.0**-52}[input.dtype.name]
-    return dispatch(_rms_norm, (input, weight), (len(tuple(normalized_shape)), small))  # type: ignore[no-any-return]
+    return dispatch(_rms_norm, (input, weight), (len(tuple(normalized_shape)), small))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

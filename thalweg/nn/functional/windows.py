@@ -84,7 +84,7 @@ def _convolve(
     else:
         room = (0,) * n if padding == "valid" else _tuple(padding, n, "padding")
     out = dispatch(_conv, (x, weight, bias), (steps, room, spread, groups))
-    return out.squeeze(0) if unbatched else out  # type: ignore[no-any-return]
+    return out.squeeze(0) if unbatched else out
 
 
 def conv1d(
@@ -144,7 +144,7 @@ def _transposed(n: int, input: Tensor, weight: Tensor, bias: Tensor | None, *set
         )
     sizes = [_tuple(v, n, "conv_transpose") for v in (stride, padding, extra, dilation)]
     out = dispatch(_conv_transpose, (x, weight, bias), (*sizes, groups))
-    return out.squeeze(0) if input.ndim == n + 1 else out  # type: ignore[no-any-return]
+    return out.squeeze(0) if input.ndim == n + 1 else out
 
 
 def conv_transpose1d(
@@ -303,13 +303,13 @@ def _adaptive_pool(n: int, input: Tensor, output_size: Any, largest: bool) -> tu
 
 
 def _joined(parts: list[Tensor], axis: int) -> Tensor:
-    return dispatch(_cat_parts, tuple(parts), (axis,))  # type: ignore[no-any-return]
+    return dispatch(_cat_parts, tuple(parts), (axis,))
 
 
 @op("CatBackward0")
 def _cat_parts(*parts_and_axis: Any) -> Var:
     *parts, axis = parts_and_axis
-    return cat(*parts, axis=axis)  # type: ignore[no-any-return]
+    return cat(*parts, axis=axis)
 
 
 def _adaptive_max(
@@ -388,7 +388,7 @@ def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
     def part(start: int, stop: int) -> Var:
         starts, stops = [0] * x.ndim, list(x.shape)
         starts[axis], stops[axis] = start, stop
-        return slice_(x, starts=tuple(starts), stops=tuple(stops), steps=(1,) * x.ndim)  # type: ignore[no-any-return]
+        return slice_(x, starts=tuple(starts), stops=tuple(stops), steps=(1,) * x.ndim)
 
     if mode == "replicate":
         head, tail = [part(0, 1)] * before, [part(n - 1, n)] * after
@@ -397,7 +397,7 @@ def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
     else:
         head = [flip(part(1, before + 1), axes=(axis,))] if before else []
         tail = [flip(part(n - after - 1, n - 1), axes=(axis,))] if after else []
-    return cat(*head, x, *tail, axis=axis)  # type: ignore[no-any-return]
+    return cat(*head, x, *tail, axis=axis)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -412,13 +412,17 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     sides = tuple(int(p) for p in pad)
     if len(sides) % 2 or len(sides) // 2 > input.ndim:
-        raise RuntimeError(f"Padding length must be divisible by 2 and at most twice the number of dimensions of the input: {sides} for {input.ndim} axes")
+        raise RuntimeError(
+            f"Padding length must be divisible by 2 and at most twice the number of dimensions of the input: {sides} for {input.ndim} axes"
+        )
     pairs = [(sides[i], sides[i + 1]) for i in range(0, len(sides), 2)]
     per_axis = ((0, 0),) * (input.ndim - len(pairs)) + tuple(reversed(pairs))
     if any(n + a + b < 0 for n, (a, b) in zip(input.shape, per_axis, strict=True)):
-        raise RuntimeError(f"The input size {list(input.shape)}, plus padding {sides}, resulted in a negative output size")
+        raise RuntimeError(
+            f"The input size {list(input.shape)}, plus padding {sides}, resulted in a negative output size"
+        )
     if mode == "constant":
-        return dispatch(_pad_constant, (input, 0 if value is None else value), (per_axis,))  # type: ignore[no-any-return]
+        return dispatch(_pad_constant, (input, 0 if value is None else value), (per_axis,))
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}: constant, reflect, replicate or circular")
     room = {"reflect": -1, "circular": 0}.get(mode)
@@ -428,7 +432,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
                 f"Padding size should be less than the corresponding input dimension, but got: padding ({a}, {b}) for "
                 f"size {n} with mode {mode!r}"
             )
-    return dispatch(_pad_by_copy, (input,), (per_axis, mode))  # type: ignore[no-any-return]
+    return dispatch(_pad_by_copy, (input,), (per_axis, mode))
 
 
 def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
@@ -443,4 +447,3 @@ def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
             rows = x[:, :, i * d[0] : i * d[0] + (out[0] - 1) * s[0] + 1 : s[0]]
             parts.append(rows[:, :, :, j * d[1] : j * d[1] + (out[1] - 1) * s[1] + 1 : s[1]].unsqueeze(2))
     return _joined(parts, 2).reshape(x.shape[0], x.shape[1] * k[0] * k[1], out[0] * out[1])
-
