@@ -166,10 +166,7 @@ def test_signature_is_torchs(name: str) -> None:
     if name in ("Parameter", "Buffer"):
         pytest.skip("PyTorch's takes anything")
     mine, theirs = (
-        [
-            (p.name, p.kind, p.default)
-            for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()
-        ]
+        [(p.name, p.kind, p.default) for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()]
         for lib in (tw, torch)
     )
     assert mine == theirs
@@ -181,13 +178,8 @@ def test_methods_are_torchs() -> None:
     for name, method in inspect.getmembers(torch.nn.Module, inspect.isfunction):
         if name.startswith("_") or name in absent:
             continue
-        mine = [
-            (p.name, p.kind, p.default)
-            for p in inspect.signature(getattr(nn.Module, name)).parameters.values()
-        ]
-        assert mine == [(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()], (
-            name
-        )
+        mine = [(p.name, p.kind, p.default) for p in inspect.signature(getattr(nn.Module, name)).parameters.values()]
+        assert mine == [(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()], name
 
 
 # What they compute, and its gradients

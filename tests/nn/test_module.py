@@ -98,18 +98,14 @@ def attributes(lib: Any) -> list[Any]:
         ("weight", lib.nn.ReLU()),
         ("bias", "text"),
     ):
-        log.append(
-            outcome(lambda name=name, value=value: setattr(m, name, value)).replace("nn.modules.", "nn.")
-        )
+        log.append(outcome(lambda name=name, value=value: setattr(m, name, value)).replace("nn.modules.", "nn."))
     m.bias = None
     log += [m.bias, list(m._parameters), [n for n, _ in m.named_parameters()]]
     m.bias = lib.nn.Parameter(lib.ones(2))
     m.extra = 1
     m.extra = lib.nn.Parameter(lib.ones(3))
     log += [list(m._parameters), "extra" in m.state_dict()]
-    m.extra = (
-        lib.nn.ReLU() if outcome(lambda: setattr(m, "extra", lib.nn.ReLU())).startswith("None") else None
-    )
+    m.extra = lib.nn.ReLU() if outcome(lambda: setattr(m, "extra", lib.nn.ReLU())).startswith("None") else None
     del m.extra
     log.append(hasattr(m, "extra"))
     m.child = lib.nn.ReLU()
@@ -239,9 +235,7 @@ def copying(lib: Any) -> list[Any]:
         pickle.loads(pickle.dumps(lib.nn.Sequential(lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2)))),
     ):
         names = [n for n, _ in twin.named_parameters()]
-        log.append(
-            (names, [t.shape == s.shape for t, s in zip(twin.parameters(), twin.parameters(), strict=True)])
-        )
+        log.append((names, [t.shape == s.shape for t, s in zip(twin.parameters(), twin.parameters(), strict=True)]))
     twin = copy.deepcopy(m)
     log += [twin.tied is twin.a.fc, twin.tied.weight is twin.a.fc.weight, twin.scale is not m.scale]
     log += [type(twin.scale).__name__, twin.scale.requires_grad, twin._parameters["scale"] is twin.scale]

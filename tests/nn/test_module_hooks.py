@@ -86,9 +86,7 @@ def global_hooks(lib: Any) -> list[Any]:
     handles = [
         place.register_module_forward_pre_hook(lambda mod, args: log.append("pre")),
         place.register_module_forward_hook(lambda mod, args, out: log.append("post") or out + 1),
-        place.register_module_forward_hook(
-            lambda mod, args, kwargs, out: log.append(sorted(kwargs)), with_kwargs=True
-        ),
+        place.register_module_forward_hook(lambda mod, args, kwargs, out: log.append(sorted(kwargs)), with_kwargs=True),
         place.register_module_forward_hook(lambda mod, args, out: log.append(out is None), always_call=True),
     ]
     m.register_forward_hook(lambda mod, args, out: log.append("own") or out * 10)
@@ -104,9 +102,7 @@ def registration_hooks(lib: Any) -> list[Any]:
     handles = [
         place.register_module_parameter_registration_hook(lambda m, name, p: log.append(("p", name))),
         place.register_module_buffer_registration_hook(lambda m, name, b: log.append(("b", name))),
-        place.register_module_module_registration_hook(
-            lambda m, name, c: log.append(("m", name)) or lib.nn.Tanh()
-        ),
+        place.register_module_module_registration_hook(lambda m, name, c: log.append(("m", name)) or lib.nn.Tanh()),
     ]
     try:
         m = lib.nn.Sequential(lib.nn.BatchNorm1d(1))

@@ -22,9 +22,7 @@ def outcome(action: Callable[[], Any]) -> str:
 
 
 def net(lib: Any) -> Any:
-    return lib.nn.Sequential(
-        lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2), lib.nn.Sequential(lib.nn.Linear(2, 1))
-    )
+    return lib.nn.Sequential(lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2), lib.nn.Sequential(lib.nn.Linear(2, 1)))
 
 
 def giving(lib: Any) -> list[Any]:
@@ -106,12 +104,8 @@ def hooks(lib: Any) -> list[Any]:
     m = net(lib)
     log: list[Any] = []
     m.register_state_dict_pre_hook(lambda mod, prefix, keep: log.append(("pre", prefix, keep)))
-    post = m.register_state_dict_post_hook(
-        lambda mod, state, prefix, meta: log.append(("post", len(state), meta))
-    )
-    m[0]._register_state_dict_hook(
-        lambda mod, state, prefix, meta: state.pop(prefix + "bias") is None or None
-    )
+    post = m.register_state_dict_post_hook(lambda mod, state, prefix, meta: log.append(("post", len(state), meta)))
+    m[0]._register_state_dict_hook(lambda mod, state, prefix, meta: state.pop(prefix + "bias") is None or None)
     log.append(list(m.state_dict()))
     post.remove()
     bad = m.register_state_dict_post_hook(lambda mod, state, prefix, meta: 3)
@@ -120,9 +114,7 @@ def hooks(lib: Any) -> list[Any]:
     m.register_load_state_dict_pre_hook(
         lambda mod, state, prefix, *rest: log.append((type(mod).__name__, prefix, len(rest)))
     )
-    m[2]._register_load_state_dict_pre_hook(
-        lambda state, prefix, *rest: state.update({prefix + "0.bias": state["b"]})
-    )
+    m[2]._register_load_state_dict_pre_hook(lambda state, prefix, *rest: state.update({prefix + "0.bias": state["b"]}))
     m.register_load_state_dict_post_hook(lambda mod, keys: keys.missing_keys.clear())
     state = net(lib).state_dict()
     del state["0.weight"], state["2.0.bias"]
