@@ -182,6 +182,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 
 def _xavier_std(tensor: Tensor, gain: float) -> float:
+    """The standard deviation that Glorot and Bengio want for ``tensor`` (out, in, ...)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return gain * math.sqrt(2.0 / float(fan_in + fan_out))
 
@@ -226,6 +227,7 @@ def kaiming_normal_(
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    """The standard deviation that He et al. want for ``tensor`` (out, in, ...)."""
     fan = _calculate_correct_fan(tensor, mode)
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
@@ -270,6 +272,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 
 
 def _check_matrix(tensor: Tensor) -> None:
+    """Raise where ``tensor`` is not (n, m)."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported, got shape " + str(list(tensor.shape)))
 

@@ -101,7 +101,7 @@ class HuberLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross-entropy between probabilities and targets in [0, 1]."""
+    """Binary cross-entropy between probabilities and targets in [0, 1]; ``weight`` (*) broadcasts."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """input: (*) in [0, 1], target: (*); gives (), or (*) with reduction "none"."""
@@ -109,7 +109,12 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross-entropy between scores, whose sigmoid is the probability, and targets in [0, 1]."""
+    """Binary cross-entropy between scores, whose sigmoid is the probability, and targets in [0, 1].
+
+    Attributes:
+        weight: (*) that broadcasts: counts elements more or less; or None.
+        pos_weight: (*) that broadcasts: counts the part of target 1 more or less; or None.
+    """
 
     weight: Tensor | None
     pos_weight: Tensor | None
@@ -134,7 +139,7 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """The negative log-probability of the right class.
+    """The negative log-probability of the right class, times the class's ``weight`` (C,) if there is one.
 
     Targets equal to ``ignore_index`` do not count.
     """
@@ -156,7 +161,7 @@ class NLLLoss(_WeightedLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """The negative log of the softmax at the right class.
+    """The negative log of the softmax at the right class, times the class's ``weight`` (C,) if there is one.
 
     Targets equal to ``ignore_index`` do not count; ``label_smoothing`` gives that share to all classes alike.
     """

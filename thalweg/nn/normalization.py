@@ -138,6 +138,7 @@ class BatchNorm1d(_BatchNorm):
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
+        """Raise where ``input`` is neither (N, C) nor (N, C, L)."""
         if input.ndim not in (2, 3):
             raise ValueError(f"expected 2D or 3D input (got {input.ndim}D input): shape {list(input.shape)}")
 
@@ -149,6 +150,7 @@ class BatchNorm2d(_BatchNorm):
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
+        """Raise where ``input`` is not (N, C, H, W)."""
         if input.ndim != 4:
             raise ValueError(f"expected 4D input (got {input.ndim}D input): shape {list(input.shape)}")
 
@@ -176,6 +178,7 @@ class _InstanceNorm(_NormBase):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _check_input_dim(self, input: Tensor) -> None:
+        """Raise where ``input`` is not (N, C, ...) or (C, ...) with this layer's number of axes."""
         n = self._axes
         if input.ndim not in (n + 1, n + 2):
             raise ValueError(

@@ -23,6 +23,7 @@ Tensors = Tensor | Iterable[Tensor]
 
 
 def _norm_of(x: Var, p: float) -> Var:
+    """() the p-norm of all elements of ``x`` (*)."""
     found: Var = _norm.function(x, p, tuple(range(x.ndim)), False)
     return found
 
@@ -44,10 +45,12 @@ def _scaled(max_norm: Var, total: Var, *grads: Var) -> tuple[Var, ...]:
 
 
 def _listed(tensors: Tensors) -> list[Tensor]:
+    """One tensor (*) or several, as a list."""
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    """The gradients, each (*) as its parameter, of those that have one."""
     return [p.grad for p in parameters if p.grad is not None]
 
 
