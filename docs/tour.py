@@ -1,0 +1,49 @@
+"""One training step, printed at each stop: run `python docs/tour.py`."""
+
+import thalweg as tw
+from thalweg.nn import functional as F
+from thalweg.runtime.interpreter import source
+from thalweg.runtime.program import assemble
+from thalweg.runtime.state import state
+
+
+def stop(title: str) -> None:
+    print(f"\n--- {title} " + "-" * max(0, 100 - len(title)))
+
+
+tw.manual_seed(0)
+w = tw.randn(3, 2, requires_grad=True)
+x, y = tw.randn(4, 3), tw.randn(4, 2)
+
+stop("A Tensor is a Storage seen through a View; this one holds a realized Value")
+print(w, w._storage.value.aval, sep="\n")
+
+stop("An operation with a trainable operand is recorded, not computed; its shape is known at once")
+prediction = x @ w
+print(prediction.shape, "pending:", prediction._storage.value.array is None)
+
+stop("The tape: what backward() will walk")
+loss = F.mse_loss(prediction, y)
+print(loss.grad_fn, "<-", loss.grad_fn.next_functions)
+
+stop("The trace: one line for each edge; backward() and the update are edges too")
+loss.backward()
+with tw.no_grad():
+    w -= 0.1 * w.grad
+for position in state.trace.position.path():
+    name = getattr(position.op, "__name__", position.op)
+    print(f"{name:<16} reads {position.refs}, recorded at {position.where.rsplit('/', 1)[-1]}")
+
+stop("The graph of one edge: the loss")
+print(state.trace.position.path()[1].graph)
+
+stop("The program: the edges' graphs joined, each value computed once, dead code gone")
+alive = tuple(value() is not None for value in state.trace.values)
+program = assemble(state.trace.position.path(), len(state.trace.leaves), alive)
+print(program.graph)
+
+stop("What the interpreter runs: one NumPy call for each primitive")
+print(source(program.graph))
+
+stop("Asking for a value runs it; w was updated in place, through its Storage")
+print(loss.item(), w, sep="\n")
