@@ -19,12 +19,16 @@ def _listed(x: Any) -> list[Any]:
 def _roots(tensors: list[Any], grads: list[Any]) -> list[tuple[Node, int, Any]]:
     """Where the walk starts, each with its gradient (None: ones)."""
     if len(grads) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients: give one for each, or None")
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(grads)} gradients: give one for each, or None"
+        )
     roots = []
     for t, g in zip(tensors, grads, strict=True):
         edge = t._edge() if t.requires_grad else None
         if edge is None:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(
+                "element 0 of tensors does not require grad and does not have a grad_fn"
+            )
         if g is None:
             if t._aval().size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -85,7 +89,9 @@ def grad(
         RuntimeError: an input does not require grad, or was not used and ``allow_unused`` is not set.
     """
     if is_grads_batched:
-        raise NotImplementedError("autograd.grad: is_grads_batched is not supported: call grad once for each row")
+        raise NotImplementedError(
+            "autograd.grad: is_grads_batched is not supported: call grad once for each row"
+        )
     listed, wanted = _listed(outputs), _listed(inputs)
     grads = [None] * len(listed) if grad_outputs is None else _listed(grad_outputs)
     for t in wanted:
@@ -108,7 +114,11 @@ def grad(
 
 
 def _backward_method(
-    self: Any, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    self: Any,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     backward(self, gradient, retain_graph, create_graph, inputs)
 

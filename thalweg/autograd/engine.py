@@ -68,7 +68,10 @@ def _backward_graph(*operands: Any) -> list[Var]:
             continue
         n_saved = len(tape.saved_inputs) + len(tape.saved_outputs)
         saved, at = given[at : at + n_saved], at + n_saved
-        incoming = [grads.get((i, nr)) or builder.full(avals[nr].shape, 0, avals[nr].dtype) for nr in tape.grads_of]
+        incoming = [
+            grads.get((i, nr)) or builder.full(avals[nr].shape, 0, avals[nr].dtype)
+            for nr in tape.grads_of
+        ]
         results = builder.inline(tape.graph, (*saved, *incoming))
         for reach, target in zip(tape.reaches, targets, strict=True):
             if reach is not None and target is not None:
@@ -86,7 +89,9 @@ BACKWARD = Op(_backward_graph, "Backward")
 class _Plan:
     """One walk as one edge: the structure that keys it and the values it reads."""
 
-    def __init__(self, roots: list[tuple[Node, int, Value | None]], needed: set[Node] | None) -> None:
+    def __init__(
+        self, roots: list[tuple[Node, int, Value | None]], needed: set[Node] | None
+    ) -> None:
         order = nodes_below([node for node, _, _ in roots])
         self.order = order if needed is None else [n for n in order if n in needed]
         self.index = {node: i for i, node in enumerate(self.order)}
@@ -114,13 +119,17 @@ class _Plan:
                         found.append(((i, nr), tensor))
         return found
 
-    def record(self, captures: list[tuple[int, int]], sinks: list[tuple[int, Value | None]]) -> list[Value]:
+    def record(
+        self, captures: list[tuple[int, int]], sinks: list[tuple[int, Value | None]]
+    ) -> list[Value]:
         """Record the walk; gives the captured gradients, then the sinks' new ``grad`` values."""
         index = self.index
         operands: list[Value | None] = [g for _, _, g in self.roots]
         nodes = []
         for node in self.order:
-            targets = tuple([None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next])
+            targets = tuple(
+                [None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next]
+            )
             nodes.append((node.vjp, node.avals, targets))
             if node.vjp is not None:
                 if node.saved is None:
@@ -173,7 +182,9 @@ def run_backward(
         return _capture(plan, capture, retain_graph)
     retained = plan.retained()
     if accumulate_into is not None:
-        retained += [((plan.index[t._node], t._nr), t) for t in accumulate_into if t._node in plan.index]
+        retained += [
+            ((plan.index[t._node], t._nr), t) for t in accumulate_into if t._node in plan.index
+        ]
     leaves = [
         (i, node.variable)
         for i, node in enumerate(plan.order)
@@ -195,7 +206,8 @@ def run_backward(
 def _capture(plan: _Plan, capture: list[tuple[Node, int]], retain_graph: bool) -> list[Any]:
     reached = _reached(plan)
     places = [
-        (plan.index[n], nr) if (n in plan.index and (plan.index[n], nr) in reached) else None for n, nr in capture
+        (plan.index[n], nr) if (n in plan.index and (plan.index[n], nr) in reached) else None
+        for n, nr in capture
     ]
     wanted = list(dict.fromkeys(p for p in places if p is not None))
     found: dict[tuple[int, int], Any] = {}
@@ -214,7 +226,9 @@ def _reached(plan: _Plan) -> set[tuple[int, int]]:
     reached = {(plan.index[n], nr) for n, nr, _ in plan.roots}
     for i, node in enumerate(plan.order):
         if any((i, nr) in reached for nr in range(len(node.avals))):
-            reached.update((plan.index[e[0]], e[1]) for e in node.next if e is not None and e[0] in plan.index)
+            reached.update(
+                (plan.index[e[0]], e[1]) for e in node.next if e is not None and e[0] in plan.index
+            )
     return reached
 
 

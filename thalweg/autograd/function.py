@@ -53,7 +53,9 @@ class _FunctionNode(Node):
     def apply(self, incoming: list[Any], create_graph: bool) -> list[Any]:
         """The gradients that the user's ``backward`` gives, one for each operand."""
         if self.ctx.materialize_grads:
-            incoming = [zeros_of(a) if g is None else g for g, a in zip(incoming, self.avals, strict=True)]
+            incoming = [
+                zeros_of(a) if g is None else g for g, a in zip(incoming, self.avals, strict=True)
+            ]
         given = self.function.backward(self.ctx, *incoming)
         grads = list(given) if isinstance(given, tuple | list) else [given]
         while len(grads) > len(self.next) and grads[-1] is None:
@@ -71,7 +73,9 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -106,7 +110,9 @@ class Function:
         many = results if isinstance(results, tuple) else (results,)
         edges = tuple(a._edge() if isinstance(a, TensorCore) else None for a in args)
         outputs = [r for r in many if isinstance(r, TensorCore)]
-        node: Any = _FunctionNode.kind(f"{cls.__name__}Backward")(None, edges, (), tuple(t._aval() for t in outputs))
+        node: Any = _FunctionNode.kind(f"{cls.__name__}Backward")(
+            None, edges, (), tuple(t._aval() for t in outputs)
+        )
         node.ctx, node.function = ctx, cls
         wrapped = []
         nr = 0

@@ -22,7 +22,9 @@ def _outputs(result: Any) -> list[Any]:
     return [t for t in many if isinstance(t, Tensor) and t.dtype.is_floating_point]
 
 
-def _numerical(function: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float) -> list[Any]:
+def _numerical(
+    function: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float
+) -> list[Any]:
     """For each output the Jacobian (inputs' elements, outputs' elements) by central differences."""
     base = np.array(inputs[which]._array())
     rows: list[list[Any]] = []
@@ -72,7 +74,9 @@ def gradcheck(
             for k in range(out._aval().size):
                 seed = np.zeros(tuple(out.shape), out.dtype.numpy)
                 seed.reshape(-1)[k] = 1
-                (g,) = grad(out, inputs[which], from_array(seed), retain_graph=True, allow_unused=True)
+                (g,) = grad(
+                    out, inputs[which], from_array(seed), retain_graph=True, allow_unused=True
+                )
                 if g is not None:
                     found[:, k] = g._array().reshape(-1)
             if not np.allclose(found, expected[o], rtol, atol, equal_nan=True):
@@ -85,13 +89,18 @@ def gradcheck(
     return True
 
 
-def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any) -> bool:
+def gradgradcheck(
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any
+) -> bool:
     """Whether the gradients of the gradients of ``func`` agree with central differences."""
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     outputs = _outputs(func(*inputs))
     if grad_outputs is None:
         rng = np.random.RandomState(0)
-        grad_outputs = [from_array(rng.uniform(-1, 1, tuple(o.shape)).astype(o.dtype.numpy), True) for o in outputs]
+        grad_outputs = [
+            from_array(rng.uniform(-1, 1, tuple(o.shape)).astype(o.dtype.numpy), True)
+            for o in outputs
+        ]
     n = len(inputs)
 
     def first(*args: Any) -> tuple[Any, ...]:
@@ -100,7 +109,10 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
         found = grad(results, followed, list(args[n:]), create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    leaves = [t.detach().requires_grad_() if isinstance(t, Tensor) and t.requires_grad else t for t in inputs]
+    leaves = [
+        t.detach().requires_grad_() if isinstance(t, Tensor) and t.requires_grad else t
+        for t in inputs
+    ]
     return gradcheck(_keeping_leaves(first, leaves), (*leaves, *grad_outputs), **options)
 
 

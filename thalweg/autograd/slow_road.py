@@ -67,8 +67,12 @@ def apply_node(node: Node, incoming: list[Any], create_graph: bool) -> list[Any]
     if node.saved is None:
         raise RuntimeError(FREED)
     saved = [_saved_tensor(node, v, k, create_graph) for k, v in enumerate(node.saved)]
-    full = [zeros_of(node.avals[nr]) if incoming[nr] is None else incoming[nr] for nr in tape.grads_of]
-    results = dispatch(tape_op(tape, node.name().replace("Backward0", "BackwardBackward0")), (*saved, *full))
+    full = [
+        zeros_of(node.avals[nr]) if incoming[nr] is None else incoming[nr] for nr in tape.grads_of
+    ]
+    results = dispatch(
+        tape_op(tape, node.name().replace("Backward0", "BackwardBackward0")), (*saved, *full)
+    )
     many = results if isinstance(results, tuple) else (results,)
     return [None if k is None else many[k] for k in tape.reaches]
 

@@ -11,7 +11,10 @@ import typer
 from .. import __version__
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Train networks, plainly and fast."
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Train networks, plainly and fast.",
 )
 
 
@@ -24,7 +27,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and stop."
+        ),
     ] = False,
 ) -> None:
     """Train networks, plainly and fast."""
@@ -38,14 +44,22 @@ def fail(message: str) -> Any:
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Argument(help="digits (comes with scikit-learn), or mnist with --data.")],
+    dataset: Annotated[
+        str, typer.Argument(help="digits (comes with scikit-learn), or mnist with --data.")
+    ],
     data: Annotated[Path | None, typer.Option(help="Folder with MNIST's idx files.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training images.")] = 30,
-    lr: Annotated[float, typer.Option(help="Highest learning rate of the one-cycle schedule.")] = 0.01,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="How often to go through the training images.")
+    ] = 30,
+    lr: Annotated[
+        float, typer.Option(help="Highest learning rate of the one-cycle schedule.")
+    ] = 0.01,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 64,
     hidden: Annotated[int, typer.Option(min=1, help="Width of the hidden layers.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed of weights and shuffling.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder in which the run's folder is made.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Folder in which the run's folder is made.")] = Path(
+        "runs"
+    ),
 ) -> None:
     """Train a small network on handwritten digits and keep model, history and a picture."""
     from .train import Settings, load_images, run_training

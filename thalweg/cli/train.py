@@ -107,7 +107,9 @@ def fit(net: nn.Module, images: LabelledImages, settings: Settings, show: Any) -
             schedule.step()
             total += loss.item() * len(y)
         test_loss, accuracy = evaluate(net, test)
-        history.append(Epoch(number, total / len(images.y), test_loss, accuracy, time.perf_counter() - start))
+        history.append(
+            Epoch(number, total / len(images.y), test_loss, accuracy, time.perf_counter() - start)
+        )
         show(history[-1])
     return history
 
@@ -121,7 +123,11 @@ def _table(settings: Settings, history: list[Epoch]) -> Table:
         table.add_column(name, justify="right")
     for e in history[-10:]:
         table.add_row(
-            str(e.epoch), f"{e.train_loss:.4f}", f"{e.test_loss:.4f}", f"{e.accuracy:.2%}", f"{e.seconds:.2f}"
+            str(e.epoch),
+            f"{e.train_loss:.4f}",
+            f"{e.test_loss:.4f}",
+            f"{e.accuracy:.2%}",
+            f"{e.seconds:.2f}",
         )
     return table
 
@@ -133,7 +139,9 @@ def run_training(images: LabelledImages, settings: Settings, out: Path) -> Path:
     pixels = images.x.shape[1] * images.x.shape[2]
     net = network(pixels, settings.hidden, len(images.classes))
     shown: list[Epoch] = []
-    with Live(_table(settings, shown), console=console, refresh_per_second=8, transient=False) as live:
+    with Live(
+        _table(settings, shown), console=console, refresh_per_second=8, transient=False
+    ) as live:
 
         def show(epoch: Epoch) -> None:
             shown.append(epoch)
@@ -153,7 +161,9 @@ def run_training(images: LabelledImages, settings: Settings, out: Path) -> Path:
 # What is kept
 
 
-def keep(net: nn.Module, images: LabelledImages, settings: Settings, history: list[Epoch], out: Path) -> Path:
+def keep(
+    net: nn.Module, images: LabelledImages, settings: Settings, history: list[Epoch], out: Path
+) -> Path:
     """Write the run's folder: it appears whole, under a name that was free, or not at all."""
     out.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".run-", dir=out))
@@ -205,7 +215,9 @@ def picture(net: nn.Module, images: LabelledImages, history: list[Epoch], path: 
     left.set(title="loss", xlabel="epoch", yscale="log")
     left.legend()
     right.plot(epochs, [100 * e.accuracy for e in history], color="tab:green")
-    right.set(title=f"accuracy on held-out images: {history[-1].accuracy:.2%}", xlabel="epoch", ylabel="%")
+    right.set(
+        title=f"accuracy on held-out images: {history[-1].accuracy:.2%}", xlabel="epoch", ylabel="%"
+    )
     for axes in (left, right):
         axes.grid(alpha=0.3)
     grid = bottom.subplots(2, 10)

@@ -48,7 +48,10 @@ class _Writer:
             return {"dtype": item.name}
         if isinstance(item, dict):
             kind = "ordered" if isinstance(item, OrderedDict) else "dict"
-            pairs = [[self.encode(k, f"{path} key"), self.encode(v, f"{path}[{k!r}]")] for k, v in item.items()]
+            pairs = [
+                [self.encode(k, f"{path} key"), self.encode(v, f"{path}[{k!r}]")]
+                for k, v in item.items()
+            ]
             return {kind: pairs}
         if isinstance(item, list | tuple):
             kind = "list" if isinstance(item, list) else "tuple"
@@ -65,14 +68,20 @@ class _Writer:
         if number is None:
             number = self._seen[key] = len(self.arrays)
             self.arrays.append(np.asarray(t._array(), order="C"))
-        return {"tensor": number, "requires_grad": bool(t.requires_grad), "parameter": bool(t._is_parameter)}
+        return {
+            "tensor": number,
+            "requires_grad": bool(t.requires_grad),
+            "parameter": bool(t._is_parameter),
+        }
 
 
 def _decode(node: Any, tensors: list[Tensor]) -> Any:
     if node is None or isinstance(node, bool | str):
         return node
     if not isinstance(node, dict):
-        raise ValueError(f"load: the file's tree has a {type(node).__name__} where none can be: it is damaged")
+        raise ValueError(
+            f"load: the file's tree has a {type(node).__name__} where none can be: it is damaged"
+        )
     kind, content = next(iter(node.items()))
     if kind == "int":
         return int(content)
@@ -89,7 +98,9 @@ def _decode(node: Any, tensors: list[Tensor]) -> Any:
     if kind in ("list", "tuple"):
         items = [_decode(v, tensors) for v in content]
         return items if kind == "list" else tuple(items)
-    raise ValueError(f"load: the file asks for a {kind!r}, which is not on the list of what a file may hold: refused")
+    raise ValueError(
+        f"load: the file asks for a {kind!r}, which is not on the list of what a file may hold: refused"
+    )
 
 
 def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
@@ -119,7 +130,9 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new one."""
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist: make it first")
+        raise FileNotFoundError(
+            f"save: the folder {str(path.parent)!r} does not exist: make it first"
+        )
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -136,7 +149,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def load(
-    f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True, mmap: Any = None
+    f: str | os.PathLike[str] | IO[bytes],
+    map_location: Any = None,
+    *,
+    weights_only: bool = True,
+    mmap: Any = None,
 ) -> Any:
     """What ``save`` wrote to ``f``. Nothing from the file is executed.
 
@@ -159,7 +176,9 @@ def load(
         IndexError,
         UnicodeDecodeError,
     ) as error:
-        raise ValueError(f"load: {name} is not a file that thalweg.save wrote, or it is damaged: {error}") from error
+        raise ValueError(
+            f"load: {name} is not a file that thalweg.save wrote, or it is damaged: {error}"
+        ) from error
 
 
 def _read(archive: zipfile.ZipFile) -> Any:

@@ -68,7 +68,9 @@ def promote(*avals: Aval) -> DType:
         ranks[rank] = dtype if seen is None else promote_types(seen, dtype)
     result: DType | None = None
     for dtype_of_rank in ranks:
-        if dtype_of_rank is not None and (result is None or dtype_of_rank.category > result.category):
+        if dtype_of_rank is not None and (
+            result is None or dtype_of_rank.category > result.category
+        ):
             result = dtype_of_rank
     assert result is not None
     return result

@@ -191,7 +191,9 @@ class Builder:
         """A 0-d constant of ``dtype``, known when the graph is written."""
         prim = Primitive.registry["constant"]
         exact = dtype.numpy.type(value)
-        result: Var = self.emit(prim, (), prim.pack({"value": exact.item(), "dtype": dtype, "bits": exact.tobytes()}))
+        result: Var = self.emit(
+            prim, (), prim.pack({"value": exact.item(), "dtype": dtype, "bits": exact.tobytes()})
+        )
         return result
 
     def full(self, shape: Shape, value: Number, dtype: DType) -> Var:
@@ -211,7 +213,9 @@ class Builder:
 
         An output may be an input only through ``copy``, so a result never shares a Value by accident.
         """
-        return Graph(self.avals, self.n_inputs, self.instrs, tuple(self._dense(x).slot for x in outputs))
+        return Graph(
+            self.avals, self.n_inputs, self.instrs, tuple(self._dense(x).slot for x in outputs)
+        )
 
     def _dense(self, x: Var) -> Var:
         maker = next((i.primitive for i in reversed(self.instrs) if x.slot in i.outs), None)

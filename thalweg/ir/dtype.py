@@ -83,7 +83,9 @@ def set_default_dtype(dtype: DType) -> None:
     """Make ``dtype`` (float32 or float64) the type of new floating tensors."""
     global _default
     if not dtype.is_floating_point:
-        raise TypeError(f"set_default_dtype: only floating-point types are supported as the default, got {dtype}")
+        raise TypeError(
+            f"set_default_dtype: only floating-point types are supported as the default, got {dtype}"
+        )
     _default = dtype
 
 

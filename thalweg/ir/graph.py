@@ -25,7 +25,9 @@ class Graph:
 
     __slots__ = ("avals", "n_inputs", "instrs", "outputs", "vjps", "function", "__weakref__")
 
-    def __init__(self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]) -> None:
+    def __init__(
+        self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]
+    ) -> None:
         self.avals, self.n_inputs, self.instrs, self.outputs = avals, n_inputs, instrs, outputs
         self.vjps: dict[Any, Any] = {}
         self.function: Any = None
@@ -62,7 +64,9 @@ class Graph:
         return Graph(avals, len(kept), renumbered, tuple(number[s] for s in self.outputs)), kept
 
     def __str__(self) -> str:
-        lines = [f"inputs  {', '.join(f'%{i}: {a}' for i, a in enumerate(self.avals[: self.n_inputs]))}"]
+        lines = [
+            f"inputs  {', '.join(f'%{i}: {a}' for i, a in enumerate(self.avals[: self.n_inputs]))}"
+        ]
         for primitive, statics, ins, outs in self.instrs:
             given = [f"%{s}" for s in ins]
             given += [f"{k}={v}" for k, v in zip(primitive.statics, statics, strict=True)]

@@ -37,7 +37,9 @@ def sum_to(g: Var, shape: Shape) -> Var:
     if g.shape == shape:
         return g
     lead = g.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(axis for axis, size in enumerate(shape, lead) if size == 1 and g.shape[axis] != 1)
+    axes = tuple(range(lead)) + tuple(
+        axis for axis, size in enumerate(shape, lead) if size == 1 and g.shape[axis] != 1
+    )
     return g.sum(axes).reshape(shape)
 
 
@@ -58,7 +60,9 @@ def _vjp(forward: Graph, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> V
     primal: list[Var | None] = b.inputs()[:n_in]
     saved_out = {slot: b.var(n_in + k) for k, slot in enumerate(forward.outputs) if slot >= n_in}
     for instr in forward.instrs:
-        results = b.emit(instr.primitive, tuple(_known(primal[s]) for s in instr.ins), instr.statics)
+        results = b.emit(
+            instr.primitive, tuple(_known(primal[s]) for s in instr.ins), instr.statics
+        )
         many = results if isinstance(results, tuple) else (results,)
         primal.extend(saved_out.get(slot, var) for slot, var in zip(instr.outs, many, strict=True))
     grads: dict[int, Var] = {}
@@ -99,7 +103,9 @@ def _accumulate(grads: dict[int, Var], slot: int, g: Var) -> None:
     grads[slot] = grads[slot] + g if slot in grads else g
 
 
-def _step_back(instr: Instr, grads: dict[int, Var], primal: list[Var | None], flows: set[int]) -> None:
+def _step_back(
+    instr: Instr, grads: dict[int, Var], primal: list[Var | None], flows: set[int]
+) -> None:
     """Carry the gradients of one instruction's results to its operands."""
     primitive = instr.primitive
     inputs = tuple(_known(primal[s]) for s in instr.ins)
@@ -111,6 +117,11 @@ def _step_back(instr: Instr, grads: dict[int, Var], primal: list[Var | None], fl
         rule = primitive.rule(index)
         if rule is None or slot not in flows or not inputs[index].dtype.is_floating_point:
             continue
-        g = rule(incoming[0] if single else incoming, results[0] if single else results, *inputs, **statics)
+        g = rule(
+            incoming[0] if single else incoming,
+            results[0] if single else results,
+            *inputs,
+            **statics,
+        )
         if g is not None:
             _accumulate(grads, slot, sum_to(g, inputs[index].shape) if primitive.elementwise else g)

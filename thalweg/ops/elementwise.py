@@ -53,14 +53,23 @@ def _binary(
     samples: Callable[[], list[Sample]] | None = None,
     infer: Callable[..., Aval] = same,
 ) -> Primitive:
-    return primitive(name, infer=infer, reference=reference, grads=grads, elementwise=True, samples=samples or binary())
+    return primitive(
+        name,
+        infer=infer,
+        reference=reference,
+        grads=grads,
+        elementwise=True,
+        samples=samples or binary(),
+    )
 
 
 # Arithmetic
 
 add: Primitive = _binary("add", np.add, (lambda g, out, x, y: g, lambda g, out, x, y: g))
 sub: Primitive = _binary("sub", np.subtract, (lambda g, out, x, y: g, lambda g, out, x, y: -g))
-mul: Primitive = _binary("mul", np.multiply, (lambda g, out, x, y: g * y, lambda g, out, x, y: g * x))
+mul: Primitive = _binary(
+    "mul", np.multiply, (lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
+)
 div: Primitive = _binary(
     "div",
     np.divide,
@@ -87,24 +96,32 @@ def _pow_grad_exponent(g: Var, out: Var, x: Var, y: Var) -> Var:
     return where(flat, g.zeros_like(), g * (out * log(x)))
 
 
-pow_: Primitive = _binary("pow", _pow_reference, (_pow_grad_base, _pow_grad_exponent), binary(0.5, 2.0))
+pow_: Primitive = _binary(
+    "pow", _pow_reference, (_pow_grad_base, _pow_grad_exponent), binary(0.5, 2.0)
+)
 
 
 def _floor_divide_reference(x: Any, y: Any) -> Any:
     if np.issubdtype(np.result_type(x), np.integer) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError: integer division by zero: the divisor has a zero element")
+        raise RuntimeError(
+            "ZeroDivisionError: integer division by zero: the divisor has a zero element"
+        )
     return np.floor_divide(x, y)
 
 
 def _remainder_reference(x: Any, y: Any) -> Any:
     if np.issubdtype(np.result_type(x), np.integer) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError: integer remainder by zero: the divisor has a zero element")
+        raise RuntimeError(
+            "ZeroDivisionError: integer remainder by zero: the divisor has a zero element"
+        )
     return np.remainder(x, y)
 
 
 def _fmod_reference(x: Any, y: Any) -> Any:
     if np.issubdtype(np.result_type(x), np.integer) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError: integer remainder by zero: the divisor has a zero element")
+        raise RuntimeError(
+            "ZeroDivisionError: integer remainder by zero: the divisor has a zero element"
+        )
     return np.fmod(x, y)
 
 
@@ -124,15 +141,24 @@ fmod: Primitive = _binary(
 atan2: Primitive = _binary(
     "atan2",
     np.arctan2,
-    (lambda g, out, y, x: g * (x / (x * x + y * y)), lambda g, out, y, x: -g * (y / (x * x + y * y))),
+    (
+        lambda g, out, y, x: g * (x / (x * x + y * y)),
+        lambda g, out, y, x: -g * (y / (x * x + y * y)),
+    ),
 )
 hypot: Primitive = _binary(
-    "hypot", np.hypot, (lambda g, out, x, y: g * (x / out), lambda g, out, x, y: g * (y / out)), binary(0.5, 2.0)
+    "hypot",
+    np.hypot,
+    (lambda g, out, x, y: g * (x / out), lambda g, out, x, y: g * (y / out)),
+    binary(0.5, 2.0),
 )
 copysign: Primitive = _binary(
     "copysign",
     np.copysign,
-    (lambda g, out, x, y: where(x.eq(0), g.zeros_like(), g * (out / x)), lambda g, out, x, y: g.zeros_like()),
+    (
+        lambda g, out, x, y: where(x.eq(0), g.zeros_like(), g * (out / x)),
+        lambda g, out, x, y: g.zeros_like(),
+    ),
 )
 
 
@@ -145,12 +171,18 @@ def _share_ties(g: Var, out: Var, mine: Var, other: Var) -> Var:
 maximum: Primitive = _binary(
     "maximum",
     np.maximum,
-    (lambda g, out, x, y: _share_ties(g, out, x, y), lambda g, out, x, y: _share_ties(g, out, y, x)),
+    (
+        lambda g, out, x, y: _share_ties(g, out, x, y),
+        lambda g, out, x, y: _share_ties(g, out, y, x),
+    ),
 )
 minimum: Primitive = _binary(
     "minimum",
     np.minimum,
-    (lambda g, out, x, y: _share_ties(g, out, x, y), lambda g, out, x, y: _share_ties(g, out, y, x)),
+    (
+        lambda g, out, x, y: _share_ties(g, out, x, y),
+        lambda g, out, x, y: _share_ties(g, out, y, x),
+    ),
 )
 
 # Exponentials and powers
@@ -160,13 +192,20 @@ exp2: Primitive = _unary("exp2", np.exp2, lambda g, out, x: g * out * math.log(2
 expm1: Primitive = _unary("expm1", np.expm1, lambda g, out, x: g * (out + 1))
 log: Primitive = _unary("log", np.log, lambda g, out, x: g / x, unary(0.1, 3.0))
 log2: Primitive = _unary("log2", np.log2, lambda g, out, x: g / (x * math.log(2)), unary(0.1, 3.0))
-log10: Primitive = _unary("log10", np.log10, lambda g, out, x: g / (x * math.log(10)), unary(0.1, 3.0))
+log10: Primitive = _unary(
+    "log10", np.log10, lambda g, out, x: g / (x * math.log(10)), unary(0.1, 3.0)
+)
 log1p: Primitive = _unary("log1p", np.log1p, lambda g, out, x: g / (x + 1), unary(-0.9, 3.0))
 sqrt: Primitive = _unary("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), unary(0.1, 3.0))
 rsqrt: Primitive = _unary(
-    "rsqrt", lambda x: 1 / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), unary(0.1, 3.0)
+    "rsqrt",
+    lambda x: 1 / np.sqrt(x),
+    lambda g, out, x: g * -0.5 * (out * out * out),
+    unary(0.1, 3.0),
 )
-reciprocal: Primitive = _unary("reciprocal", lambda x: 1 / x, lambda g, out, x: -g * (out * out), unary(0.2, 3.0))
+reciprocal: Primitive = _unary(
+    "reciprocal", lambda x: 1 / x, lambda g, out, x: -g * (out * out), unary(0.2, 3.0)
+)
 square: Primitive = _unary("square", np.square, lambda g, out, x: g * (x * 2))
 
 
@@ -177,7 +216,9 @@ def _sigmoid_reference(x: Any) -> Any:
 
 sigmoid: Primitive = _unary("sigmoid", _sigmoid_reference, lambda g, out, x: g * ((1 - out) * out))
 tanh: Primitive = _unary("tanh", np.tanh, lambda g, out, x: g * (1 - out * out))
-relu: Primitive = _unary("relu", lambda x: np.maximum(x, 0), lambda g, out, x: g * (out > 0).astype(g.dtype))
+relu: Primitive = _unary(
+    "relu", lambda x: np.maximum(x, 0), lambda g, out, x: g * (out > 0).astype(g.dtype)
+)
 
 
 def _erf_reference(x: Any) -> Any:
@@ -191,20 +232,28 @@ def _erf_reference(x: Any) -> Any:
     return flat.astype(x.dtype).reshape(x.shape)
 
 
-erf: Primitive = _unary("erf", _erf_reference, lambda g, out, x: g * exp(-(x * x)) * (2 / math.sqrt(math.pi)))
+erf: Primitive = _unary(
+    "erf", _erf_reference, lambda g, out, x: g * exp(-(x * x)) * (2 / math.sqrt(math.pi))
+)
 
 # Trigonometry
 
 sin: Primitive = _unary("sin", np.sin, lambda g, out, x: g * cos(x))
 cos: Primitive = _unary("cos", np.cos, lambda g, out, x: -g * sin(x))
 tan: Primitive = _unary("tan", np.tan, lambda g, out, x: g * (out * out + 1), unary(-1.2, 1.2))
-asin: Primitive = _unary("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), unary(-0.9, 0.9))
-acos: Primitive = _unary("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), unary(-0.9, 0.9))
+asin: Primitive = _unary(
+    "asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), unary(-0.9, 0.9)
+)
+acos: Primitive = _unary(
+    "acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), unary(-0.9, 0.9)
+)
 atan: Primitive = _unary("atan", np.arctan, lambda g, out, x: g / (x * x + 1))
 sinh: Primitive = _unary("sinh", np.sinh, lambda g, out, x: g * cosh(x))
 cosh: Primitive = _unary("cosh", np.cosh, lambda g, out, x: g * sinh(x))
 asinh: Primitive = _unary("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1))
-acosh: Primitive = _unary("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), unary(1.1, 3.0))
+acosh: Primitive = _unary(
+    "acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), unary(1.1, 3.0)
+)
 atanh: Primitive = _unary("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), unary(-0.9, 0.9))
 
 # Rounding, signs
@@ -243,7 +292,9 @@ bitwise_or: Primitive = _binary("bitwise_or", np.bitwise_or, None, _BITS)
 bitwise_xor: Primitive = _binary("bitwise_xor", np.bitwise_xor, None, _BITS)
 bitwise_not: Primitive = _unary("bitwise_not", np.invert, None, integers([1, 0, -3]))
 shift_left: Primitive = _binary("shift_left", np.left_shift, None, integers([1, 2, 3], [0, 1, 2]))
-shift_right: Primitive = _binary("shift_right", np.right_shift, None, integers([8, -2, 3], [0, 1, 2]))
+shift_right: Primitive = _binary(
+    "shift_right", np.right_shift, None, integers([8, -2, 3], [0, 1, 2])
+)
 
 # Choice
 

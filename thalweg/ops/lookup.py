@@ -16,7 +16,9 @@ Array = np.ndarray[Any, Any]
 def _take_class(x: Array, target: Array) -> Array:
     if target.size and (target.min() < 0 or target.max() >= x.shape[1]):
         bad = target[(target < 0) | (target >= x.shape[1])].reshape(-1)[0]
-        raise IndexError(f"Target {bad} is out of bounds: there are {x.shape[1]} classes, 0 to {x.shape[1] - 1}")
+        raise IndexError(
+            f"Target {bad} is out of bounds: there are {x.shape[1]} classes, 0 to {x.shape[1] - 1}"
+        )
     return x[np.arange(x.shape[0]), target]
 
 
@@ -31,8 +33,13 @@ take_class: Primitive = primitive(
     infer=lambda x, target: Aval(target.shape, x.dtype),
     reference=_take_class,
     grads=(lambda g, out, x, t: put_class(g, t, classes=x.shape[1]), None),
-    samples=lambda: [((draw(3, 4), np.array([0, 3, 3])), {}), ((draw(0, 4), np.zeros(0, np.int64)), {})],
-    errors=lambda: [((draw(3, 4), np.array([0, 4, 3])), {}, IndexError, "Target 4 is out of bounds")],
+    samples=lambda: [
+        ((draw(3, 4), np.array([0, 3, 3])), {}),
+        ((draw(0, 4), np.zeros(0, np.int64)), {}),
+    ],
+    errors=lambda: [
+        ((draw(3, 4), np.array([0, 4, 3])), {}, IndexError, "Target 4 is out of bounds")
+    ],
 )
 put_class: Primitive = primitive(
     "put_class",
@@ -47,7 +54,9 @@ put_class: Primitive = primitive(
 def _take_rows(table: Array, index: Array) -> Array:
     if index.size and (index.min() < 0 or index.max() >= table.shape[0]):
         bad = index[(index < 0) | (index >= table.shape[0])].reshape(-1)[0]
-        raise IndexError(f"index out of range in self: {bad} among {table.shape[0]} rows, 0 to {table.shape[0] - 1}")
+        raise IndexError(
+            f"index out of range in self: {bad} among {table.shape[0]} rows, 0 to {table.shape[0] - 1}"
+        )
     return table[index]
 
 
@@ -69,13 +78,18 @@ take_rows: Primitive = primitive(
     "take_rows",
     infer=lambda table, index, skip: Aval((*index.shape, table.shape[1]), table.dtype),
     reference=lambda table, index, skip: _take_rows(table, index),
-    grads=(lambda g, out, table, index, skip: add_rows(g, index, rows=table.shape[0], skip=skip), None),
+    grads=(
+        lambda g, out, table, index, skip: add_rows(g, index, rows=table.shape[0], skip=skip),
+        None,
+    ),
     statics=("skip",),
     samples=lambda: [
         ((draw(5, 3), np.array([[0, 4], [4, 1]])), {"skip": None}),
         ((draw(5, 3), np.array([0, 4, 1])), {"skip": None}),
     ],
-    errors=lambda: [((draw(5, 3), np.array([0, 5])), {"skip": None}, IndexError, "index out of range")],
+    errors=lambda: [
+        ((draw(5, 3), np.array([0, 5])), {"skip": None}, IndexError, "index out of range")
+    ],
 )
 add_rows: Primitive = primitive(
     "add_rows",

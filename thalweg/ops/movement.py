@@ -84,7 +84,9 @@ def _strided_write(base: Array, value: Array, offset: Any, shape: Shape, strides
     return _strided_write_donated(np.array(base, order="C"), value, offset, shape, strides)
 
 
-def _strided_write_donated(base: Array, value: Array, offset: Any, shape: Shape, strides: Shape) -> Array:
+def _strided_write_donated(
+    base: Array, value: Array, offset: Any, shape: Shape, strides: Shape
+) -> Array:
     base = np.asarray(base, order="C")
     if 0 not in shape:
         _strided_view(base, offset, shape, strides)[...] = value
@@ -119,7 +121,9 @@ def strided_at(x: Var, shape: Shape, strides: Shape, offset: int) -> Var:
     return result
 
 
-def _strided_write_grad_base(g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
+def _strided_write_grad_base(
+    g: Var, out: Var, base: Var, value: Var, offset: Var, shape: Shape, strides: Shape
+) -> Var:
     zero = g.builder.full(shape, 0, g.dtype)
     return strided_write(g, zero, offset, shape=shape, strides=strides)
 
@@ -143,7 +147,9 @@ strided_write: Primitive = primitive(
 )
 
 
-def _strided_add(value: Array, offset: Any, base_shape: Shape, shape: Shape, strides: Shape) -> Array:
+def _strided_add(
+    value: Array, offset: Any, base_shape: Shape, shape: Shape, strides: Shape
+) -> Array:
     base = np.zeros(base_shape, value.dtype)
     if 0 not in shape:
         spread = np.broadcast_to(value, shape)
@@ -173,7 +179,9 @@ strided_add: Primitive = primitive(
     infer=lambda value, offset, base_shape, shape, strides: Aval(base_shape, value.dtype),
     reference=_strided_add,
     grads=(
-        lambda g, out, v, o, base_shape, shape, strides: strided(g, o, shape=shape, strides=strides),
+        lambda g, out, v, o, base_shape, shape, strides: strided(
+            g, o, shape=shape, strides=strides
+        ),
         None,
     ),
     statics=("base_shape", "shape", "strides"),
@@ -189,14 +197,20 @@ def _slices(starts: Shape, stops: Shape, steps: Shape) -> tuple[slice, ...]:
 
 
 def _sliced(x: Aval, starts: Shape, stops: Shape, steps: Shape) -> Aval:
-    return Aval(tuple(len(range(a, b, s)) for a, b, s in zip(starts, stops, steps, strict=True)), x.dtype)
+    return Aval(
+        tuple(len(range(a, b, s)) for a, b, s in zip(starts, stops, steps, strict=True)), x.dtype
+    )
 
 
 slice_: Primitive = primitive(
     "slice",
     infer=_sliced,
     reference=lambda x, starts, stops, steps: x[_slices(starts, stops, steps)],
-    grads=(lambda g, out, x, starts, stops, steps: unslice(g, shape=x.shape, starts=starts, stops=stops, steps=steps),),
+    grads=(
+        lambda g, out, x, starts, stops, steps: unslice(
+            g, shape=x.shape, starts=starts, stops=stops, steps=steps
+        ),
+    ),
     statics=("starts", "stops", "steps"),
     dense=False,
     samples=lambda: [((draw(5, 4),), {"starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
@@ -213,9 +227,15 @@ unslice: Primitive = primitive(
     "unslice",
     infer=lambda g, shape, starts, stops, steps: Aval(shape, g.dtype),
     reference=_unslice,
-    grads=(lambda g, out, x, shape, starts, stops, steps: slice_(g, starts=starts, stops=stops, steps=steps),),
+    grads=(
+        lambda g, out, x, shape, starts, stops, steps: slice_(
+            g, starts=starts, stops=stops, steps=steps
+        ),
+    ),
     statics=("shape", "starts", "stops", "steps"),
-    samples=lambda: [((draw(2, 4),), {"shape": (5, 4), "starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})],
+    samples=lambda: [
+        ((draw(2, 4),), {"shape": (5, 4), "starts": (1, 0), "stops": (5, 4), "steps": (2, 1)})
+    ],
 )
 
 flip: Primitive = primitive(
@@ -249,7 +269,10 @@ cat: Primitive = primitive(
     reference=lambda *parts, axis: np.concatenate(parts, axis),
     grads=_cat_grad,
     statics=("axis",),
-    samples=lambda: [((draw(2, 3), draw(4, 3, seed=1)), {"axis": 0}), ((draw(2, 1), draw(2, 0)), {"axis": 1})],
+    samples=lambda: [
+        ((draw(2, 3), draw(4, 3, seed=1)), {"axis": 0}),
+        ((draw(2, 1), draw(2, 0)), {"axis": 1}),
+    ],
 )
 
 
@@ -270,7 +293,9 @@ def _parts(x: Array, axis: int, sizes: Shape) -> tuple[Array, ...]:
 
 
 def _parts_grad(g: Any, out: Any, x: Var, axis: int, sizes: Shape) -> Var:
-    result: Var = cat(*(o.zeros_like() if p is None else p for p, o in zip(g, out, strict=True)), axis=axis)
+    result: Var = cat(
+        *(o.zeros_like() if p is None else p for p, o in zip(g, out, strict=True)), axis=axis
+    )
     return result
 
 

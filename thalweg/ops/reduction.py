@@ -54,7 +54,9 @@ def _with_empty() -> list[Sample]:
 sum_: Primitive = primitive(
     "sum",
     infer=_fold(),
-    reference=lambda x, axes, keepdim: np.add.reduce(x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype),
+    reference=lambda x, axes, keepdim: np.add.reduce(
+        x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype
+    ),
     grads=(lambda g, out, x, axes, keepdim: spread(g, x.shape, axes, keepdim),),
     statics=("axes", "keepdim"),
     samples=_with_empty,
@@ -97,7 +99,9 @@ def _exclusive(flat: Var, reverse: bool) -> Var:
 prod: Primitive = primitive(
     "prod",
     infer=_fold(),
-    reference=lambda x, axes, keepdim: np.multiply.reduce(x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype),
+    reference=lambda x, axes, keepdim: np.multiply.reduce(
+        x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype
+    ),
     grads=(_prod_grad,),
     statics=("axes", "keepdim"),
     samples=lambda: [
@@ -109,7 +113,9 @@ prod: Primitive = primitive(
 
 def _extreme_grad(g: Var, out: Var, x: Var, axes: Axes, keepdim: bool) -> Var:
     """Shared evenly among ties, as PyTorch's full ``max()`` and ``amax`` do."""
-    best = x.eq(spread(out, x.shape, axes, keepdim)) | (x.ne(x) & spread(out.ne(out), x.shape, axes, keepdim))
+    best = x.eq(spread(out, x.shape, axes, keepdim)) | (
+        x.ne(x) & spread(out.ne(out), x.shape, axes, keepdim)
+    )
     mask = best.astype(g.dtype)
     return mask * spread(div(g, mask.sum(axes, keepdim)), x.shape, axes, keepdim)
 
@@ -191,7 +197,11 @@ def _running(x: Aval, axis: int) -> Aval:
 
 
 def _running_samples() -> list[Sample]:
-    return [((draw(3, 4),), {"axis": 1}), ((draw(3, 4),), {"axis": 0}), ((np.zeros((0, 2)),), {"axis": 0})]
+    return [
+        ((draw(3, 4),), {"axis": 1}),
+        ((draw(3, 4),), {"axis": 0}),
+        ((np.zeros((0, 2)),), {"axis": 0}),
+    ]
 
 
 def _cumsum_grad(g: Var, out: Var, x: Var, axis: int) -> Var:

@@ -17,7 +17,9 @@ Sizes = tuple[int, ...]
 _CONV = ("stride", "padding", "dilation", "groups")
 
 
-def _conv_infer(x: Aval, weight: Aval, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Aval:
+def _conv_infer(
+    x: Aval, weight: Aval, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Aval:
     if x.dtype is not weight.dtype:
         raise RuntimeError(
             f"Input type ({x.dtype}) and weight type ({weight.dtype}) should be the same: convert one of them"
@@ -44,7 +46,10 @@ def _conv_infer(x: Aval, weight: Aval, stride: Sizes, padding: Sizes, dilation: 
             f"Calculated padded input size per channel: {room}. Kernel size: {reach}. Kernel size can't be greater "
             "than actual input size: pad the input or take a smaller kernel"
         )
-    return Aval((x.shape[0], o, *w.conv_sizes(x.shape[2:], tuple(kernel), stride, padding, dilation)), x.dtype)
+    return Aval(
+        (x.shape[0], o, *w.conv_sizes(x.shape[2:], tuple(kernel), stride, padding, dilation)),
+        x.dtype,
+    )
 
 
 def _conv_samples() -> list[Sample]:
@@ -96,13 +101,21 @@ conv_input_grad: Primitive = primitive(
     reference=w.conv_input_grad,
     grads=(
         lambda h, out, g, k, **s: conv(h, k, **_without(s, "input_shape")),
-        lambda h, out, g, k, **s: conv_weight_grad(g, h, weight_shape=k.shape, **_without(s, "input_shape")),
+        lambda h, out, g, k, **s: conv_weight_grad(
+            g, h, weight_shape=k.shape, **_without(s, "input_shape")
+        ),
     ),
     statics=("input_shape", *_CONV),
     samples=lambda: [
         (
             (draw(2, 4, 3, 3), draw(4, 3, 3, 2, seed=1)),
-            {"input_shape": (2, 3, 5, 4), "stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1},
+            {
+                "input_shape": (2, 3, 5, 4),
+                "stride": (1, 1),
+                "padding": (0, 0),
+                "dilation": (1, 1),
+                "groups": 1,
+            },
         )
     ],
 )
@@ -112,13 +125,21 @@ conv_weight_grad: Primitive = primitive(
     reference=w.conv_weight_grad,
     grads=(
         lambda h, out, g, x, **s: conv(x, h, **_without(s, "weight_shape")),
-        lambda h, out, g, x, **s: conv_input_grad(g, h, input_shape=x.shape, **_without(s, "weight_shape")),
+        lambda h, out, g, x, **s: conv_input_grad(
+            g, h, input_shape=x.shape, **_without(s, "weight_shape")
+        ),
     ),
     statics=("weight_shape", *_CONV),
     samples=lambda: [
         (
             (draw(2, 4, 3, 3), draw(2, 3, 5, 4, seed=1)),
-            {"weight_shape": (4, 3, 3, 2), "stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1},
+            {
+                "weight_shape": (4, 3, 3, 2),
+                "stride": (1, 1),
+                "padding": (0, 0),
+                "dilation": (1, 1),
+                "groups": 1,
+            },
         )
     ],
 )
@@ -126,7 +147,9 @@ conv_weight_grad: Primitive = primitive(
 
 def _check_pool(x: Aval, kernel: Sizes, stride: Sizes, padding: Sizes, out: Sizes) -> None:
     if min(kernel) <= 0 or min(stride) <= 0:
-        raise RuntimeError(f"pooling: kernel size {kernel} and stride {stride} should be greater than zero")
+        raise RuntimeError(
+            f"pooling: kernel size {kernel} and stride {stride} should be greater than zero"
+        )
     if any(p > k // 2 or p < 0 for p, k in zip(padding, kernel, strict=True)):
         raise RuntimeError(
             f"pad should be at most half of effective kernel size, but got pad={padding}, kernel_size={kernel}"
@@ -166,11 +189,23 @@ max_pool: Primitive = primitive(
     samples=lambda: [
         (
             (draw(2, 3, 6, 5),),
-            {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
+            {
+                "kernel": (2, 2),
+                "stride": (2, 2),
+                "padding": (0, 0),
+                "dilation": (1, 1),
+                "ceil_mode": False,
+            },
         ),
         (
             (draw(2, 3, 7, 7),),
-            {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": True},
+            {
+                "kernel": (3, 3),
+                "stride": (2, 2),
+                "padding": (1, 1),
+                "dilation": (1, 1),
+                "ceil_mode": True,
+            },
         ),
         (
             (np.array([[[1.0, 1.0, np.nan, 2.0, -np.inf, -np.inf]]]),),
@@ -180,19 +215,37 @@ max_pool: Primitive = primitive(
     errors=lambda: [
         (
             (draw(2, 3, 2, 2),),
-            {"kernel": (3, 3), "stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
+            {
+                "kernel": (3, 3),
+                "stride": (1, 1),
+                "padding": (0, 0),
+                "dilation": (1, 1),
+                "ceil_mode": False,
+            },
             RuntimeError,
             "too small",
         ),
         (
             (draw(2, 3, 4, 4),),
-            {"kernel": (2, 2), "stride": (1, 1), "padding": (2, 2), "dilation": (1, 1), "ceil_mode": False},
+            {
+                "kernel": (2, 2),
+                "stride": (1, 1),
+                "padding": (2, 2),
+                "dilation": (1, 1),
+                "ceil_mode": False,
+            },
             RuntimeError,
             "at most half",
         ),
         (
             (draw(2, 3, 4, 4),),
-            {"kernel": (0, 2), "stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
+            {
+                "kernel": (0, 2),
+                "stride": (1, 1),
+                "padding": (0, 0),
+                "dilation": (1, 1),
+                "ceil_mode": False,
+            },
             RuntimeError,
             "greater than zero",
         ),
@@ -233,7 +286,10 @@ sum_pool: Primitive = primitive(
     statics=("kernel", "stride", "padding", "ceil_mode"),
     samples=lambda: [
         ((draw(2, 3, 6, 5),), _POOL),
-        ((draw(2, 3, 5, 5),), {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1), "ceil_mode": True}),
+        (
+            (draw(2, 3, 5, 5),),
+            {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1), "ceil_mode": True},
+        ),
     ],
     errors=lambda: [((draw(2, 3, 1, 1),), _POOL, RuntimeError, "too small")],
 )

@@ -20,7 +20,9 @@ def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes, out: Sizes)
     lead, spatial = x.strides[:2], x.strides[2:]
     steps = tuple(s * t for s, t in zip(spatial, stride, strict=True))
     inner = tuple(s * t for s, t in zip(spatial, dilation, strict=True))
-    return np.lib.stride_tricks.as_strided(x, (*x.shape[:2], *out, *kernel), (*lead, *steps, *inner), writeable=False)
+    return np.lib.stride_tricks.as_strided(
+        x, (*x.shape[:2], *out, *kernel), (*lead, *steps, *inner), writeable=False
+    )
 
 
 def padded(x: Array, padding: Sizes, value: Any = 0, extra: Sizes | None = None) -> Array:
@@ -35,13 +37,17 @@ def padded(x: Array, padding: Sizes, value: Any = 0, extra: Sizes | None = None)
     return result
 
 
-def conv_sizes(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
+def conv_sizes(
+    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> Sizes:
     """The output's spatial sizes."""
     sizes = zip(spatial, kernel, stride, padding, dilation, strict=True)
     return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
 
 
-def _columns(x: Array, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Array:
+def _columns(
+    x: Array, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Array:
     """(G, C/G * prod(K), N * prod(out)): the windows laid out for one matrix product per group."""
     out = conv_sizes(x.shape[2:], kernel, stride, padding, dilation)
     n, c = x.shape[:2]
@@ -71,7 +77,13 @@ def _by_channel(g: Array, groups: int) -> Array:
 
 
 def conv_weight_grad(
-    g: Array, x: Array, weight_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+    g: Array,
+    x: Array,
+    weight_shape: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
 ) -> Array:
     """The gradient of ``conv`` for its weight, from ``g`` (N, O, *out)."""
     columns = _columns(x, weight_shape[2:], stride, padding, dilation, groups)
@@ -80,7 +92,13 @@ def conv_weight_grad(
 
 
 def conv_input_grad(
-    g: Array, w: Array, input_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+    g: Array,
+    w: Array,
+    input_shape: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
 ) -> Array:
     """The gradient of ``conv`` for its input: each output spreads back over its window."""
     kernel, out = w.shape[2:], g.shape[2:]
@@ -91,14 +109,18 @@ def conv_input_grad(
     result = np.zeros((c, n, *full), g.dtype)
     for offset in itertools.product(*map(range, kernel)):
         starts = [k * d for k, d in zip(offset, dilation, strict=True)]
-        place = tuple(slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, out, stride, strict=True))
+        place = tuple(
+            slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, out, stride, strict=True)
+        )
         if 0 not in out:
             result[(slice(None), slice(None), *place)] += columns[(slice(None), *offset)]
     inside = tuple(slice(p, p + s) for p, s in zip(padding, input_shape[2:], strict=True))
     return np.ascontiguousarray(np.swapaxes(result[(slice(None), slice(None), *inside)], 0, 1))
 
 
-def pool_sizes(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> Sizes:
+def pool_sizes(
+    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> Sizes:
     """The output's spatial sizes of pooling; with ``ceil_mode`` a last window may hang over the end."""
     sizes = []
     for n, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
@@ -112,7 +134,9 @@ def pool_sizes(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dil
     return tuple(sizes)
 
 
-def _overhang(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes) -> Sizes:
+def _overhang(
+    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
+) -> Sizes:
     """How far the last windows reach beyond the padded end."""
     values = zip(spatial, kernel, stride, padding, dilation, out, strict=True)
     return tuple(max(0, (m - 1) * s + d * (k - 1) + 1 - (n + 2 * p)) for n, k, s, p, d, m in values)
@@ -143,17 +167,27 @@ def max_pool(
         np.copyto(best, seen, where=larger)
         np.copyto(place, number, where=larger)
     assert best is not None
-    return np.ascontiguousarray(best), _flat_places(place, spatial, kernel, stride, padding, dilation, out)
+    return np.ascontiguousarray(best), _flat_places(
+        place, spatial, kernel, stride, padding, dilation, out
+    )
 
 
 def _reach(offset: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> tuple[slice, ...]:
     """The elements that kernel position ``offset`` meets as the window moves."""
     starts = [k * d for k, d in zip(offset, dilation, strict=True)]
-    return tuple(slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, out, stride, strict=True))
+    return tuple(
+        slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, out, stride, strict=True)
+    )
 
 
 def _flat_places(
-    place: Array, spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
+    place: Array,
+    spatial: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    out: Sizes,
 ) -> Array:
     """Kernel positions as places in the flattened input plane; padding is never chosen over an element."""
     flat = np.zeros_like(place)
@@ -183,7 +217,12 @@ def gather_places(x: Array, places: Array) -> Array:
 
 
 def pool_counts(
-    spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, out: Sizes, count_include_pad: bool
+    spatial: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    out: Sizes,
+    count_include_pad: bool,
 ) -> Array:
     """(*out) how many elements each average counts."""
     counts = np.ones((1,) * len(out))
@@ -208,7 +247,9 @@ def sum_pool(x: Array, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: 
     return total
 
 
-def sum_pool_grad(g: Array, spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool) -> Array:
+def sum_pool_grad(
+    g: Array, spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool
+) -> Array:
     """The gradient of ``sum_pool``: each window's ``g`` over its elements."""
     ones, out = (1,) * len(kernel), g.shape[2:]
     extra = _overhang(spatial, kernel, stride, padding, ones, out)

@@ -57,14 +57,22 @@ class Adam(Optimizer):
         )
 
     def init(self, parameter: Any, group: dict[str, Any]) -> State:
-        state = {"step": new_counter(), "exp_avg": zeros_like(parameter), "exp_avg_sq": zeros_like(parameter)}
+        state = {
+            "step": new_counter(),
+            "exp_avg": zeros_like(parameter),
+            "exp_avg_sq": zeros_like(parameter),
+        }
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = zeros_like(parameter)
         return state
 
     @staticmethod
     def update(
-        gradient: Var, parameter: Var, state: dict[str, Var], hyper: dict[str, Var], flags: dict[str, bool]
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
         kind = parameter.dtype
         lr, beta1, beta2, eps, decay = (hyper[n].astype(float64) for n in Adam.numbers)
@@ -95,4 +103,6 @@ class AdamW(Adam):
         self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 1e-2, amsgrad: bool = False, **settings: Any,
     ) -> None:  # fmt: skip
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay=True, **settings)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay=True, **settings
+        )

@@ -60,9 +60,15 @@ class RMSprop(Optimizer):
 
     @staticmethod
     def update(
-        gradient: Var, parameter: Var, state: dict[str, Var], hyper: dict[str, Var], flags: dict[str, bool]
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, alpha, eps, decay, momentum = (hyper[n].astype(parameter.dtype) for n in RMSprop.numbers)
+        lr, alpha, eps, decay, momentum = (
+            hyper[n].astype(parameter.dtype) for n in RMSprop.numbers
+        )
         g = -gradient if flags["maximize"] else gradient
         if flags["weight_decay"]:
             g = g + parameter * decay
@@ -114,12 +120,18 @@ class Adagrad(Optimizer):
         return (("maximize", bool(group["maximize"])), ("weight_decay", group["weight_decay"] != 0))
 
     def init(self, parameter: Any, group: dict[str, Any]) -> State:
-        start = np.full(tuple(parameter.shape), group["initial_accumulator_value"], parameter.dtype.numpy)
+        start = np.full(
+            tuple(parameter.shape), group["initial_accumulator_value"], parameter.dtype.numpy
+        )
         return {"step": new_counter(), "sum": from_array(start)}
 
     @staticmethod
     def update(
-        gradient: Var, parameter: Var, state: dict[str, Var], hyper: dict[str, Var], flags: dict[str, bool]
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
         lr, lr_decay, decay, eps = (hyper[n].astype(parameter.dtype) for n in Adagrad.numbers)
         g = -gradient if flags["maximize"] else gradient

@@ -28,7 +28,9 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming an optimizer")
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming an optimizer"
+                )
         self.base_lrs: Rates = [g["initial_lr"] for g in optimizer.param_groups]
         self._step_count = 0
         self.step()
@@ -88,18 +90,24 @@ class LambdaLR(LRScheduler):
 
     def __init__(self, optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> None:
         count = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * count
+        self.lr_lambdas = (
+            list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * count
+        )
         if len(self.lr_lambdas) != count:
             raise ValueError(f"Expected {count} lr_lambdas, but got {len(self.lr_lambdas)}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
+        return [
+            base * f(self.last_epoch)
+            for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
         state["lr_lambdas"] = [
-            None if callable(f) and hasattr(f, "__code__") else vars(f).copy() for f in self.lr_lambdas
+            None if callable(f) and hasattr(f, "__code__") else vars(f).copy()
+            for f in self.lr_lambdas
         ]
         return state
 
@@ -123,7 +131,9 @@ class MultiplicativeLR(LambdaLR):
 class StepLR(_ByFactor):
     """The rate times ``gamma`` every ``step_size`` steps."""
 
-    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -140,7 +150,9 @@ class StepLR(_ByFactor):
 class MultiStepLR(LRScheduler):
     """The rate times ``gamma`` at each of the ``milestones``."""
 
-    def __init__(self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -170,9 +182,13 @@ class ExponentialLR(LRScheduler):
 class ConstantLR(LRScheduler):
     """The rate times ``factor`` for the first ``total_iters`` steps."""
 
-    def __init__(self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         if not 0 <= factor <= 1:
-            raise ValueError(f"Constant multiplicative factor expected to be between 0 and 1, got {factor}.")
+            raise ValueError(
+                f"Constant multiplicative factor expected to be between 0 and 1, got {factor}."
+            )
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -196,7 +212,9 @@ class LinearLR(LRScheduler):
                 f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}."
             )
         if not 0 <= end_factor <= 1:
-            raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}.")
+            raise ValueError(
+                f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}."
+            )
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -213,7 +231,9 @@ class LinearLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """The rate falls to 0 in ``total_iters`` steps as a power of what is left."""
 
-    def __init__(self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
@@ -231,7 +251,9 @@ class CosineAnnealingLR(LRScheduler):
     Source: Loshchilov and Hutter 2017.
     """
 
-    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -257,12 +279,20 @@ class CosineAnnealingLR(LRScheduler):
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Half cosines one after another, the first of ``T_0`` steps, each ``T_mult`` times as long as the last."""
 
-    def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
         if T_mult < 1 or not isinstance(T_mult, int):
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
-        self.T_0, self.T_i, self.T_mult, self.eta_min, self.T_cur = T_0, T_0, T_mult, eta_min, last_epoch
+        self.T_0, self.T_i, self.T_mult, self.eta_min, self.T_cur = (
+            T_0,
+            T_0,
+            T_mult,
+            eta_min,
+            last_epoch,
+        )
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
@@ -313,14 +343,18 @@ class OneCycleLR(LRScheduler):
     ) -> None:  # fmt: skip
         if total_steps is None:
             if not epochs or not steps_per_epoch:
-                raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
+                raise ValueError(
+                    "You must define either total_steps OR (epochs AND steps_per_epoch)"
+                )
             total_steps = epochs * steps_per_epoch
         if total_steps <= 0:
             raise ValueError(f"Expected positive integer total_steps, but got {total_steps}")
         if not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+            )
         self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
         self._phases = _phases(total_steps, pct_start, three_phase)
         peaks = _per_group(optimizer, max_lr, "max_lr")
@@ -336,11 +370,16 @@ class OneCycleLR(LRScheduler):
 
     def _begin_momentum(self, optimizer: Any, base: Any, peak: Any, last_epoch: int) -> None:
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+            raise ValueError(
+                "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+            )
         self.use_beta1 = "betas" in optimizer.defaults
         if last_epoch != -1:
             return
-        highs, lows = _per_group(optimizer, peak, "max_momentum"), _per_group(optimizer, base, "base_momentum")
+        highs, lows = (
+            _per_group(optimizer, peak, "max_momentum"),
+            _per_group(optimizer, base, "base_momentum"),
+        )
         for group, high, low in zip(optimizer.param_groups, highs, lows, strict=True):
             if self.use_beta1:
                 group["betas"] = (high, *group["betas"][1:])
@@ -366,7 +405,9 @@ class OneCycleLR(LRScheduler):
                     share = (self.last_epoch - start) / (end - start)
                     rates.append(self._between(group[names[0]], group[names[1]], share))
                     if self.cycle_momentum:
-                        self._set_momentum(group, self._between(group[momenta[0]], group[momenta[1]], share))
+                        self._set_momentum(
+                            group, self._between(group[momenta[0]], group[momenta[1]], share)
+                        )
                     break
                 start = end
         return rates
@@ -378,7 +419,9 @@ class OneCycleLR(LRScheduler):
             group["momentum"] = value
 
 
-def _phases(total: int, share: float, three: bool) -> list[tuple[float, tuple[str, str], tuple[str, str]]]:
+def _phases(
+    total: int, share: float, three: bool
+) -> list[tuple[float, tuple[str, str], tuple[str, str]]]:
     """Each phase's last step, what the rate goes between, what momentum goes between."""
     down, up = ("max_momentum", "base_momentum"), ("base_momentum", "max_momentum")
     if three:
@@ -422,7 +465,12 @@ class ReduceLROnPlateau(LRScheduler):
         if threshold_mode not in ("rel", "abs"):
             raise ValueError(f"threshold mode {threshold_mode} is unknown!")
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
-        self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
+        self.threshold, self.threshold_mode, self.cooldown, self.eps = (
+            threshold,
+            threshold_mode,
+            cooldown,
+            eps,
+        )
         self.min_lrs = _per_group(optimizer, min_lr, "min_lr")
         self.last_epoch = 0
         self._last_lr = [g["lr"] for g in optimizer.param_groups]
@@ -439,7 +487,11 @@ class ReduceLROnPlateau(LRScheduler):
     def is_better(self, a: float, best: float) -> bool:
         """Whether ``a`` improves on ``best`` by the threshold."""
         sign = 1 if self.mode == "max" else -1
-        margin = best * (1 + sign * self.threshold) if self.threshold_mode == "rel" else best + sign * self.threshold
+        margin = (
+            best * (1 + sign * self.threshold)
+            if self.threshold_mode == "rel"
+            else best + sign * self.threshold
+        )
         return a < margin if self.mode == "min" else a > margin
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
@@ -466,14 +518,22 @@ class SequentialLR(LRScheduler):
     """One schedule after another, changing at the ``milestones``."""
 
     def __init__(
-        self, optimizer: Any, schedulers: Sequence[Any], milestones: Sequence[int], last_epoch: int = -1
+        self,
+        optimizer: Any,
+        schedulers: Sequence[Any],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
     ) -> None:
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 f"Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
                 f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
             )
-        self.optimizer, self._schedulers, self._milestones = optimizer, list(schedulers), list(milestones)
+        self.optimizer, self._schedulers, self._milestones = (
+            optimizer,
+            list(schedulers),
+            list(milestones),
+        )
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"]

@@ -97,16 +97,22 @@ class Optimizer:
         params = param_group["params"]
         listed = [params] if isinstance(params, TensorCore) else params
         if isinstance(listed, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections: a set has no order")
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections: a set has no order"
+            )
         named = [p if isinstance(p, tuple) else (None, p) for p in listed]
         group = {**self.defaults, **{k: v for k, v in param_group.items() if k != "params"}}
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for _, p in named:
             if not isinstance(p, TensorCore):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                )
             if not p.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor")
             if id(p) in known:
@@ -132,7 +138,11 @@ class Optimizer:
 
     @staticmethod
     def update(
-        gradient: Var, parameter: Var, state: dict[str, Var], hyper: dict[str, Var], flags: dict[str, bool]
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
         """The new parameter and the new state, on Vars."""
         raise NotImplementedError
@@ -187,7 +197,8 @@ class Optimizer:
                 members.append((names, counter))
             if members:
                 operands[start:start] = [
-                    h._read() if isinstance(h, TensorCore) else number(float(h)) for h in self.hyper(group)
+                    h._read() if isinstance(h, TensorCore) else number(float(h))
+                    for h in self.hyper(group)
                 ]
                 layout.append((self.flags(group), self.numbers, tuple(members)))
         if targets:
@@ -239,7 +250,10 @@ class Optimizer:
         """State and groups, with parameters as numbers in order."""
         order = {id(p): i for i, p in enumerate(_all_params(self.param_groups))}
         groups = [
-            {**{k: v for k, v in g.items() if k != "params"}, "params": [order[id(p)] for p in g["params"]]}
+            {
+                **{k: v for k, v in g.items() if k != "params"},
+                "params": [order[id(p)] for p in g["params"]],
+            }
             for g in self.param_groups
         ]
         state = {order[id(p)]: dict(s) for p, s in self.state.items() if id(p) in order and s}
@@ -256,7 +270,10 @@ class Optimizer:
             raise ValueError(
                 f"loaded state dict has a different number of parameter groups: {len(saved)}, here are {len(self.param_groups)}"
             )
-        if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, self.param_groups, strict=True)):
+        if any(
+            len(a["params"]) != len(b["params"])
+            for a, b in zip(saved, self.param_groups, strict=True)
+        ):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
@@ -301,7 +318,11 @@ def _like(value: Any, p: Any) -> Any:
     """A state tensor as a copy, in the parameter's floating type."""
     if not isinstance(value, TensorCore):
         return value
-    return value.detach().to(p.dtype, copy=True) if value.dtype.is_floating_point else value.detach().clone()  # type: ignore
+    return (
+        value.detach().to(p.dtype, copy=True)
+        if value.dtype.is_floating_point
+        else value.detach().clone()
+    )  # type: ignore
 
 
 def _counter(value: Any) -> Tensor:

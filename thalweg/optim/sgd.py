@@ -53,7 +53,11 @@ class SGD(Optimizer):
 
     @staticmethod
     def update(
-        gradient: Var, parameter: Var, state: dict[str, Var], hyper: dict[str, Var], flags: dict[str, bool]
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
         lr, momentum, dampening, decay = (hyper[n].astype(parameter.dtype) for n in SGD.numbers)
         g = -gradient if flags["maximize"] else gradient
@@ -61,6 +65,10 @@ class SGD(Optimizer):
             g = g + parameter * decay
         if not flags["momentum"]:
             return parameter - g * lr, state
-        buffer = state["momentum_buffer"] * momentum + g * (1 - dampening) if "momentum_buffer" in state else g
+        buffer = (
+            state["momentum_buffer"] * momentum + g * (1 - dampening)
+            if "momentum_buffer" in state
+            else g
+        )
         g = g + buffer * momentum if flags["nesterov"] else buffer
         return parameter - g * lr, {"momentum_buffer": buffer}

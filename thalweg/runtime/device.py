@@ -20,13 +20,21 @@ class Device:
         if name != "cpu":
             known = ("cuda", "mps", "xpu", "meta", "cpu")
             if name in known:
-                raise RuntimeError(f"device {type!r} is not available: this build of Thalweg has the device 'cpu' only")
-            raise RuntimeError(f"Expected one of {', '.join(known)} device type at start of device string: {type}")
+                raise RuntimeError(
+                    f"device {type!r} is not available: this build of Thalweg has the device 'cpu' only"
+                )
+            raise RuntimeError(
+                f"Expected one of {', '.join(known)} device type at start of device string: {type}"
+            )
         self.type = name
         self.index = int(number) if number else index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}'" + ("" if self.index is None else f", index={self.index}") + ")"
+        return (
+            f"device(type='{self.type}'"
+            + ("" if self.index is None else f", index={self.index}")
+            + ")"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

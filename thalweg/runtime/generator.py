@@ -25,7 +25,9 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         if str(device) != "cpu":
-            raise RuntimeError(f"Generator: device {str(device)!r} is not available: this build has 'cpu' only")
+            raise RuntimeError(
+                f"Generator: device {str(device)!r} is not available: this build has 'cpu' only"
+            )
         self.device = device
         self._lock = threading.RLock()
         self.manual_seed(_DEFAULT_SEED)
@@ -36,7 +38,9 @@ class Generator:
         """Begin the stream of ``seed``, an integer in [-2**63, 2**64)."""
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"Overflow when unpacking long: seed {seed} is outside [-2**63, 2**64)")
+            raise RuntimeError(
+                f"Overflow when unpacking long: seed {seed} is outside [-2**63, 2**64)"
+            )
         with self._lock:
             self._seed = seed % 2**64
             self._twister = np.random.RandomState(self._seed & 0xFFFFFFFF)
@@ -57,14 +61,18 @@ class Generator:
         with self._lock:
             _, keys, position, _, _ = self._twister.get_state()
             spare = math.nan if self._spare is None else self._spare
-            words = np.concatenate([np.array([self._seed, position], np.uint64), np.asarray(keys, np.uint64)])
+            words = np.concatenate(
+                [np.array([self._seed, position], np.uint64), np.asarray(keys, np.uint64)]
+            )
             return np.concatenate([words.view(np.uint8), np.array([spare]).view(np.uint8)])
 
     def set_state(self, state: Any) -> Generator:
         """Go on from where ``get_state`` was called."""
         raw = np.ascontiguousarray(np.asarray(state), np.uint8)
         if raw.size != 8 * (2 + 624 + 1):
-            raise RuntimeError(f"set_state: expected {8 * 627} bytes that get_state gave, got {raw.size}")
+            raise RuntimeError(
+                f"set_state: expected {8 * 627} bytes that get_state gave, got {raw.size}"
+            )
         words = raw[:-8].view(np.uint64)
         spare = float(raw[-8:].view(np.float64)[0])
         with self._lock:
@@ -87,7 +95,9 @@ class Generator:
     def _unit(self, count: int, dtype: np.dtype[Any]) -> Array:
         """``count`` numbers in [0, 1): 24 random bits in float32, 53 in float64."""
         if dtype == _F32:
-            return (self._words(count) & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(2.0**-24)
+            return (self._words(count) & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(
+                2.0**-24
+            )
         return (self._longs(count) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
 
     # Distributions
@@ -97,18 +107,26 @@ class Generator:
         with self._lock:
             return self._unit(math.prod(shape), np.dtype(dtype)).reshape(shape)
 
-    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+    def uniform(
+        self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32
+    ) -> Array:
         """Uniform in [low, high)."""
         if low > high:
-            raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+            raise RuntimeError(
+                f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
+            )
         kind = np.dtype(dtype)
         units = self.random(shape, kind)
         width, start = kind.type(high) - kind.type(low), kind.type(low)
-        if kind == _F32:  # PyTorch's is one fused multiply-add: the product is not rounded by itself
+        if (
+            kind == _F32
+        ):  # PyTorch's is one fused multiply-add: the product is not rounded by itself
             return np.asarray(units.astype(np.float64) * float(width) + float(start), kind)
         return np.asarray(units * width + start, kind)
 
-    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
+    def normal(
+        self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32
+    ) -> Array:
         """Normal with the given mean and standard deviation."""
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
@@ -138,7 +156,9 @@ class Generator:
     def integers(self, low: int, high: int, shape: Shape, dtype: Any = np.int64) -> Array:
         """Whole numbers in [low, high)."""
         if low >= high:
-            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+            raise RuntimeError(
+                f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+            )
         count, span = math.prod(shape), high - low
         with self._lock:
             if span >= 2**32:
@@ -156,7 +176,11 @@ class Generator:
                 return (self._longs(count) & np.uint64(2**63 - 1)).astype(kind).reshape(shape)
             if kind == _F64:
                 return (self._longs(count) % np.uint64(2**53 + 1)).astype(kind).reshape(shape)
-            top = 2**24 + 1 if kind == _F32 else (2 if kind == np.bool_ else int(np.iinfo(kind).max) + 1)
+            top = (
+                2**24 + 1
+                if kind == _F32
+                else (2 if kind == np.bool_ else int(np.iinfo(kind).max) + 1)
+            )
             return (self._words(count) % np.uint32(top)).astype(kind).reshape(shape)
 
     def permutation(self, n: int) -> Array:
@@ -180,7 +204,9 @@ class Generator:
     def bernoulli_array(self, p: Array) -> Array:
         """bool of p's shape: True with probability ``p`` of each element."""
         if p.size and not bool(np.all((p >= 0) & (p <= 1))):
-            raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: probabilities lie in [0, 1]")
+            raise RuntimeError(
+                "Expected p_in >= 0 && p_in <= 1 to be true: probabilities lie in [0, 1]"
+            )
         with self._lock:
             return np.asarray(self._unit(p.size, p.dtype).reshape(p.shape) < p)
 
@@ -203,9 +229,14 @@ class Generator:
         with self._lock:
             units = self._unit(math.prod(weights.shape[:-1]) * count, _F64)
         rows = shares.reshape(-1, weights.shape[-1])
-        picks = [np.searchsorted(row, u) for row, u in zip(rows, units.reshape(len(rows), count), strict=True)]
+        picks = [
+            np.searchsorted(row, u)
+            for row, u in zip(rows, units.reshape(len(rows), count), strict=True)
+        ]
         last = weights.shape[-1] - 1
-        return np.minimum(np.array(picks), last).reshape(*weights.shape[:-1], count).astype(np.int64)
+        return (
+            np.minimum(np.array(picks), last).reshape(*weights.shape[:-1], count).astype(np.int64)
+        )
 
 
 def _box_muller(units: Array, mean: float, std: float) -> Array:

@@ -46,7 +46,10 @@ class _Writer:
     def text(self) -> str:
         n = self.graph.n_inputs
         head = "def run(inputs):"
-        self.lines = [head, f"    {', '.join(f'v{i}' for i in range(n))}{',' if n else ''} = inputs"]
+        self.lines = [
+            head,
+            f"    {', '.join(f'v{i}' for i in range(n))}{',' if n else ''} = inputs",
+        ]
         if not n:
             self.lines.pop()
         for index, instr in enumerate(self.instrs):
@@ -92,7 +95,9 @@ class _Writer:
 
     def _dying(self, slot: int) -> bool:
         root = self.roots.get(slot, slot)
-        alias_in_use = any(self.uses[s] > 0 for s, r in self.roots.items() if r == root and s != slot)
+        alias_in_use = any(
+            self.uses[s] > 0 for s, r in self.roots.items() if r == root and s != slot
+        )
         return slot in self.owned and self.uses[slot] == 1 and not alias_in_use
 
     def _forget(self, instr: Instr) -> None:
@@ -114,7 +119,9 @@ class _Writer:
             self.lines.append(f"    del {', '.join(sorted(dead))}")
 
     def _static(self, value: Any) -> str:
-        if type(value) in _LITERAL or (type(value) is tuple and all(type(v) in _LITERAL for v in value)):
+        if type(value) in _LITERAL or (
+            type(value) is tuple and all(type(v) in _LITERAL for v in value)
+        ):
             return repr(value)
         name = f"k{len(self.names)}"
         self.names[name] = value

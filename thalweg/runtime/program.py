@@ -111,7 +111,10 @@ def _show(path: list[Position], graph: Graph) -> None:
     """Print the stages that ``THALWEG_SHOW`` names: trace, graph, program."""
     if "trace" in _SHOW:
         for position in path:
-            print(f"{getattr(position.op, '__name__', position.op)}{position.refs}  {position.where}", file=sys.stderr)
+            print(
+                f"{getattr(position.op, '__name__', position.op)}{position.refs}  {position.where}",
+                file=sys.stderr,
+            )
     if "graph" in _SHOW:
         print(graph, file=sys.stderr)
     if "program" in _SHOW:

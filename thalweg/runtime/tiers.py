@@ -23,7 +23,9 @@ class tier:
         if name not in _TIERS:
             raise ValueError(f"tier: choose one of {', '.join(_TIERS)}, got {name!r}")
         if name == "native":
-            raise NotImplementedError("tier: native programs are not there yet: 'auto' runs the interpreter")
+            raise NotImplementedError(
+                "tier: native programs are not there yet: 'auto' runs the interpreter"
+            )
         self._before = state.tier
         _choose(name)
 

@@ -38,13 +38,35 @@ class Pending(Protocol):
 class Position:
     """A node of the trie: how it was reached, what its edge computes, where it leads."""
 
-    __slots__ = ("next", "parent", "graph", "refs", "base", "n_leaves", "out_avals", "programs", "where", "op")
+    __slots__ = (
+        "next",
+        "parent",
+        "graph",
+        "refs",
+        "base",
+        "n_leaves",
+        "out_avals",
+        "programs",
+        "where",
+        "op",
+    )
 
     def __init__(
-        self, parent: Position | None, op: Op | None, graph: Graph | None, refs: tuple[Ref, ...], n_leaves: int
+        self,
+        parent: Position | None,
+        op: Op | None,
+        graph: Graph | None,
+        refs: tuple[Ref, ...],
+        n_leaves: int,
     ) -> None:
         self.next: dict[Any, Position] = {}
-        self.parent, self.op, self.graph, self.refs, self.n_leaves = parent, op, graph, refs, n_leaves
+        self.parent, self.op, self.graph, self.refs, self.n_leaves = (
+            parent,
+            op,
+            graph,
+            refs,
+            n_leaves,
+        )
         self.base: int = 0 if parent is None else parent.base + len(parent.out_avals)
         self.out_avals: tuple[Aval, ...] = () if graph is None else graph.out_avals()
         self.programs: dict[tuple[bool, ...], Program] = {}
@@ -82,9 +104,13 @@ class _Trie:
             found = self.graphs[key] = build(op, statics, avals)
         return found
 
-    def grow(self, trace: Trace, key: Any, op: Op, statics: tuple[Any, ...], refs: tuple[Ref, ...]) -> Position:
+    def grow(
+        self, trace: Trace, key: Any, op: Op, statics: tuple[Any, ...], refs: tuple[Ref, ...]
+    ) -> Position:
         """A new position after the trace's, for an edge met for the first time."""
-        graph = self.graph(op, statics, tuple(None if r is None else trace.aval_of(r) for r in refs))
+        graph = self.graph(
+            op, statics, tuple(None if r is None else trace.aval_of(r) for r in refs)
+        )
         if self.size >= _MAX_POSITIONS:
             self.clear()
         self.size += 1
@@ -154,7 +180,9 @@ class Trace:
             here = here.parent
         return here.out_avals[ref - here.base]
 
-    def record(self, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]) -> list[Value]:
+    def record(
+        self, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]
+    ) -> list[Value]:
         """Take the edge of ``op`` on ``operands``; gives its pending results."""
         for v in operands:
             if v is not None and v.array is None and v.trace is not self:
@@ -193,9 +221,17 @@ class Trace:
             return made
 
     def _miss(
-        self, edge: Any, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...], n_before: int
+        self,
+        edge: Any,
+        op: Op,
+        operands: Sequence[Value | None],
+        statics: tuple[Any, ...],
+        n_before: int,
     ) -> Position:
-        refs = tuple(None if v is None else (v.slot if v.trace is self else self.leaf_of[v]) for v in operands)
+        refs = tuple(
+            None if v is None else (v.slot if v.trace is self else self.leaf_of[v])
+            for v in operands
+        )
         try:
             position = trie.grow(self, edge, op, statics, refs)
         except BaseException:
@@ -241,7 +277,9 @@ class Trace:
             position = self.position
             program = position.programs.get(alive)
             if program is None:
-                program = position.programs[alive] = assemble(position.path(), position.n_leaves, alive)
+                program = position.programs[alive] = assemble(
+                    position.path(), position.n_leaves, alive
+                )
             try:
                 results = program([v.array for v in self.leaves])
             except Exception as error:

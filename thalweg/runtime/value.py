@@ -39,7 +39,9 @@ class Value:
     trace: Pending | None
     slot: int
 
-    def __init__(self, aval: Aval, array: Any = None, trace: Pending | None = None, slot: int = -1) -> None:
+    def __init__(
+        self, aval: Aval, array: Any = None, trace: Pending | None = None, slot: int = -1
+    ) -> None:
         self.aval, self.array, self.trace, self.slot = aval, array, trace, slot
 
     def get(self) -> Any:

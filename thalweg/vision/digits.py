@@ -52,7 +52,9 @@ def digits(seed: int = 0) -> LabelledImages:
 
     bundle = load_digits()
     images = (bundle.images / 16).astype(np.float32)
-    parts = train_test_split(images, bundle.target, test_size=0.25, random_state=seed, stratify=bundle.target)
+    parts = train_test_split(
+        images, bundle.target, test_size=0.25, random_state=seed, stratify=bundle.target
+    )
     x, x_test, y, y_test = (_tensor(p) for p in parts)
     return LabelledImages(x, y, x_test, y_test, _DIGITS)
 
@@ -62,7 +64,9 @@ def _tensor(array: Any) -> Tensor:
     return from_array(np.array(array, dtype=kind, order="C"))
 
 
-def idx_folder(folder: str | os.PathLike[str], classes: tuple[str, ...] = _DIGITS) -> LabelledImages:
+def idx_folder(
+    folder: str | os.PathLike[str], classes: tuple[str, ...] = _DIGITS
+) -> LabelledImages:
     """A data set as four idx files (plain or .gz) named as MNIST's: train-images-idx3-ubyte, ...
 
     Raises:
@@ -77,7 +81,9 @@ def idx_folder(folder: str | os.PathLike[str], classes: tuple[str, ...] = _DIGIT
         images = read_idx(_find(folder, f"{part}-images-idx3-ubyte"))
         labels = read_idx(_find(folder, f"{part}-labels-idx1-ubyte"))
         if len(images) != len(labels):
-            raise ValueError(f"{part}: {len(images)} images but {len(labels)} labels in {str(folder)!r}")
+            raise ValueError(
+                f"{part}: {len(images)} images but {len(labels)} labels in {str(folder)!r}"
+            )
         parts += [_tensor(images.astype(np.float32) / np.float32(255)), _tensor(labels)]
     x, y, x_test, y_test = parts
     return LabelledImages(x, y, x_test, y_test, classes)

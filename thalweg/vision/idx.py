@@ -35,7 +35,9 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray[Any, Any]:
         except (EOFError, OSError, zlib.error) as error:
             raise ValueError(f"read_idx: {path.name} is a damaged gzip file: {error}") from error
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _TYPES:
-        raise ValueError(f"read_idx: {path.name} is no idx file: it begins with {raw[:4].hex(' ') or 'nothing'}")
+        raise ValueError(
+            f"read_idx: {path.name} is no idx file: it begins with {raw[:4].hex(' ') or 'nothing'}"
+        )
     rank = raw[3]
     start = 4 + 4 * rank
     if len(raw) < start:

@@ -131,7 +131,9 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 @op("SoftplusBackward0")
 def _softplus(x: Var, beta: float, threshold: float) -> Var:
     scaled = x * beta
-    return e.where(scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta)
+    return e.where(
+        scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta
+    )
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -166,7 +168,9 @@ def _hardtanh(x: Var, low: float, high: float) -> Var:
     return e.where(inside | x.ne(x), x, bounded)
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """x limited to [min_val, max_val]; any shape in, the same out."""
     if min_val > max_val:
         raise ValueError(f"min_val cannot be greater than max_val: {min_val} > {max_val}")
@@ -235,7 +239,9 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if input.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     if input.shape[dim] % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}"
+        )
     a, b = input.chunk(2, dim)
     return a * p.sigmoid(b)
 
@@ -269,26 +275,36 @@ def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
 
 def _axis(dim: int | None, ndim: int, name: str) -> int:
     if dim is None:
-        raise RuntimeError(f"{name}: choose the axis with dim=, for example dim=-1; the input has {ndim}")
+        raise RuntimeError(
+            f"{name}: choose the axis with dim=, for example dim=-1; the input has {ndim}"
+        )
     return wrap_dim(dim, ndim)
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """exp(x) over its sum along ``dim``; any shape in, the same out."""
     return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))
 
 
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """``softmax`` of -x; any shape in, the same out."""
     return softmax(-input, dim, dtype=dtype)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """log(softmax(x)) along ``dim`` without overflow; any shape in, the same out."""
     return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
     """A sample of the Gumbel-softmax distribution; (..., C) in, the same out. Source: Jang et al. 2017."""
     draws = default_generator.exponential(tuple(logits.shape), 1.0, logits.dtype.numpy)
     noise = -from_array(draws).log()

@@ -109,7 +109,9 @@ def embedding(
     if padding_idx is not None:
         rows = weight.shape[0]
         if not -rows <= padding_idx < rows:
-            raise AssertionError(f"Padding_idx must be within num_embeddings: {padding_idx} among {rows}")
+            raise AssertionError(
+                f"Padding_idx must be within num_embeddings: {padding_idx} among {rows}"
+            )
         padding_idx %= rows
     return dispatch(_embedding, (weight, input), (padding_idx,))
 
@@ -126,7 +128,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         RuntimeError: the numbers are not int64, negative, or not below ``num_classes``.
     """
     if tensor.dtype is not int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}"
+        )
     classes = tensor._array()
     if not classes.size:
         if num_classes <= 0:
@@ -137,7 +141,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         num_classes = int(classes.max()) + 1
     if classes.max() >= num_classes:
-        raise RuntimeError(f"Class values must be smaller than num_classes: {classes.max()} of {num_classes}")
+        raise RuntimeError(
+            f"Class values must be smaller than num_classes: {classes.max()} of {num_classes}"
+        )
     return from_array((classes[..., None] == np.arange(num_classes)).astype(np.int64))
 
 
@@ -179,17 +185,23 @@ def _dropout_maps(input: Tensor, p: float, training: bool, inplace: bool) -> Ten
     return input.copy_(dropped) if inplace else dropped
 
 
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """``dropout`` of whole channels: input (N, C, L), the same shape back."""
     return _dropout_maps(input, p, training, inplace)
 
 
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """``dropout`` of whole channels: input (N, C, H, W), the same shape back."""
     return _dropout_maps(input, p, training, inplace)
 
 
-def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """``dropout`` of whole channels: input (N, C, D, H, W), the same shape back."""
     return _dropout_maps(input, p, training, inplace)
 
@@ -202,7 +214,9 @@ def _alpha_dropout(x: Var, kept: Var, p: float) -> Var:
     return dropped * scale - scale * alpha * p
 
 
-def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """Dropout that keeps mean and variance of SELU activations; any shape in, the same out.
 
     Source: Klambauer et al. 2017.

@@ -28,12 +28,17 @@ _REDUCTIONS = ("none", "mean", "sum")
 def _reduction(reduction: str, size_average: Any = None, reduce: Any = None) -> str:
     """``reduction``, or what the two older flags mean."""
     if size_average is not None or reduce is not None:
-        warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+        warnings.warn(
+            "size_average and reduce args will be deprecated, please use reduction instead.",
+            stacklevel=3,
+        )
         if reduce is False:
             return "none"
         return "sum" if size_average is False else "mean"
     if reduction not in _REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction: choose one of {', '.join(_REDUCTIONS)}")
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction: choose one of {', '.join(_REDUCTIONS)}"
+        )
     return reduction
 
 
@@ -82,7 +87,9 @@ def _smooth_l1(x: Var, y: Var, reduction: str, beta: float) -> Var:
 def _huber(x: Var, y: Var, reduction: str, delta: float) -> Var:
     x, y = promoted(x, y)
     size = e.abs_(x - y)
-    return reduced(e.where(size <= delta, size * size * 0.5, (size - 0.5 * delta) * delta), reduction)
+    return reduced(
+        e.where(size <= delta, size * size * 0.5, (size - 0.5 * delta) * delta), reduction
+    )
 
 
 def _warn_sizes(input: Tensor, target: Tensor) -> None:
@@ -109,12 +116,20 @@ def mse_loss(
     how = _reduction(reduction, size_average, reduce)
     if weight is not None:
         losses = dispatch(_mse, (input, target), ("none",)) * weight
-        return losses if how == "none" else losses.sum() / (weight.expand_as(losses).sum() if how == "mean" else 1)
+        return (
+            losses
+            if how == "none"
+            else losses.sum() / (weight.expand_as(losses).sum() if how == "mean" else 1)
+        )
     return dispatch(_mse, (input, target), (how,))
 
 
 def l1_loss(
-    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Absolute differences of input and target (any shapes that broadcast); () by default."""
     _warn_sizes(input, target)
@@ -129,16 +144,24 @@ def smooth_l1_loss(
     _warn_sizes(input, target)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
-    return dispatch(_smooth_l1, (input, target), (_reduction(reduction, size_average, reduce), float(beta)))
+    return dispatch(
+        _smooth_l1, (input, target), (_reduction(reduction, size_average, reduce), float(beta))
+    )
 
 
 def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """d*d / 2 where |d| <= delta, delta * (|d| - delta/2) elsewhere; shapes as in ``l1_loss``. Source: Huber 1964."""
     _warn_sizes(input, target)
     if delta <= 0:
-        raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise RuntimeError(
+            f"huber_loss does not support non-positive values for delta, got {delta}"
+        )
     return dispatch(_huber, (input, target), (_reduction(reduction), float(delta)))
 
 
@@ -185,7 +208,11 @@ def binary_cross_entropy(
         )
     _same_type("binary_cross_entropy", input, target)
     value = input._read()
-    if value.array is not None and value.array.size and not bool(((value.array >= 0) & (value.array <= 1)).all()):
+    if (
+        value.array is not None
+        and value.array.size
+        and not bool(((value.array >= 0) & (value.array <= 1)).all())
+    ):
         raise RuntimeError(
             "all elements of input should be between 0 and 1: apply a sigmoid, or use the loss with logits"
         )
@@ -213,7 +240,9 @@ def binary_cross_entropy_with_logits(
         () by default; the input's shape with ``reduction="none"``.
     """
     if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
     target = target if target.dtype is input.dtype else target.to(input.dtype)
     how = _reduction(reduction, size_average, reduce)
     return dispatch(_bce_logits, (input, target, weight, pos_weight), (how,))
@@ -231,7 +260,9 @@ def _rows(x: Var) -> Var:
 
 
 @op("NllLossBackward0")
-def _nll(x: Var, target: Var, weight: Var | None, reduction: str, ignore_index: int, ignoring: bool) -> Var:
+def _nll(
+    x: Var, target: Var, weight: Var | None, reduction: str, ignore_index: int, ignoring: bool
+) -> Var:
     shape = target.shape
     rows, classes = _rows(x), target.reshape((target.size,))
     if target.dtype is not int64:
@@ -263,7 +294,9 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None, name: s
             "convert them with .long()"
         )
     if not input.ndim:
-        raise ValueError(f"{name}: expected input with 1 or more dimensions, got {list(input.shape)}")
+        raise ValueError(
+            f"{name}: expected input with 1 or more dimensions, got {list(input.shape)}"
+        )
     batch = () if input.ndim == 1 else (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != batch:
         if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
@@ -297,7 +330,9 @@ def _has_ignored(target: Tensor, classes: int, ignore_index: int) -> bool:
         return False
     wrong = ((array < 0) | (array >= classes)) & (array != ignore_index)
     if wrong.any():
-        raise IndexError(f"Target {array[wrong][0]} is out of bounds: there are {classes} classes, 0 to {classes - 1}")
+        raise IndexError(
+            f"Target {array[wrong][0]} is out of bounds: there are {classes} classes, 0 to {classes - 1}"
+        )
     return True
 
 
@@ -378,10 +413,20 @@ def _with_probabilities(
 
 
 def _smoothed(
-    scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, how: str, smoothing: float, axis: int
+    scores: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    how: str,
+    smoothing: float,
+    axis: int,
 ) -> Tensor:
     plain = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=how)
-    spread = -scores if weight is None else -(scores * weight.reshape(*((-1,) + (1,) * (scores.ndim - 1 - axis))))
+    spread = (
+        -scores
+        if weight is None
+        else -(scores * weight.reshape(*((-1,) + (1,) * (scores.ndim - 1 - axis))))
+    )
     rows = spread.sum(axis)
     counted = target != ignore_index
     rows = rows.masked_fill(~counted, 0.0)
@@ -439,7 +484,12 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
 ) -> Tensor:
     """Negative log-likelihood under a normal distribution of mean ``input`` and variance ``var``; () by default."""
     spread = input.new_full(tuple(input.shape), var) if isinstance(var, float | int) else var
@@ -447,14 +497,22 @@ def gaussian_nll_loss(
         raise ValueError("var has negative entry/entries")
     spread = spread.clamp(min=eps)
     losses = 0.5 * (spread.log() + (input - target) ** 2 / spread)
-    return _reduced_tensor(losses + 0.5 * math.log(2 * math.pi) if full else losses, _reduction(reduction))
+    return _reduced_tensor(
+        losses + 0.5 * math.log(2 * math.pi) if full else losses, _reduction(reduction)
+    )
 
 
 def soft_margin_loss(
-    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """log(1 + exp(-target * input)), targets 1 or -1; any shape, () by default."""
-    return _reduced_tensor((-target * input).exp().log1p(), _reduction(reduction, size_average, reduce))
+    return _reduced_tensor(
+        (-target * input).exp().log1p(), _reduction(reduction, size_average, reduce)
+    )
 
 
 def hinge_embedding_loss(
@@ -488,11 +546,15 @@ def cosine_embedding_loss(
 ) -> Tensor:  # fmt: skip
     """1 - cos where target is 1, max(0, cos - margin) where it is -1; inputs (N, D), target (N,), () by default."""
     cosine = cosine_similarity(input1, input2, -1)
-    losses = (1 - cosine).masked_fill(target == -1, 0) + (cosine - margin).clamp(min=0).masked_fill(target == 1, 0)
+    losses = (1 - cosine).masked_fill(target == -1, 0) + (cosine - margin).clamp(min=0).masked_fill(
+        target == 1, 0
+    )
     return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
 
 
-def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last axis: (..., D) in, (...) out."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
@@ -502,7 +564,12 @@ def triplet_margin_loss(
     swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(0, d(anchor, positive) - d(anchor, negative) + margin); each (N, D), () by default."""
-    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    near, far = (
+        pairwise_distance(anchor, positive, p, eps),
+        pairwise_distance(anchor, negative, p, eps),
+    )
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
-    return _reduced_tensor((near - far + margin).clamp(min=0), _reduction(reduction, size_average, reduce))
+    return _reduced_tensor(
+        (near - far + margin).clamp(min=0), _reduction(reduction, size_average, reduce)
+    )

@@ -45,14 +45,18 @@ def _batch_norm_train(
         step = momentum.astype(running_mean.dtype)
         count = x.size // channels
         batch_mean = mean.reshape((channels,)).astype(running_mean.dtype)
-        batch_var = (variance.reshape((channels,)) * (count / (count - 1))).astype(running_mean.dtype)
+        batch_var = (variance.reshape((channels,)) * (count / (count - 1))).astype(
+            running_mean.dtype
+        )
         results.append(running_mean * (1 - step) + batch_mean * step)
         results.append(running_var * (1 - step) + batch_var * step)
     return results
 
 
 @op("NativeBatchNormBackward0")
-def _batch_norm_eval(x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float) -> Var:
+def _batch_norm_eval(
+    x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float
+) -> Var:
     shape = (x.shape[1], *(1,) * (x.ndim - 2))
     scale = e.rsqrt(variance + eps)
     if weight is not None:
@@ -82,15 +86,26 @@ def batch_norm(
     if input.ndim < 2:
         raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
     channels = input.shape[1]
-    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, t in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if t is not None and tuple(t.shape) != (channels,):
-            raise RuntimeError(f"{name} should contain {channels} elements not {t.numel()}: input {list(input.shape)}")
+            raise RuntimeError(
+                f"{name} should contain {channels} elements not {t.numel()}: input {list(input.shape)}"
+            )
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+            raise RuntimeError(
+                "Expected running_mean and running_var to be defined when training=False"
+            )
         return dispatch(_batch_norm_eval, (input, weight, bias, running_mean, running_var), (eps,))
     if input.numel() // max(channels, 1) == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}"
+        )
     operands = (input, weight, bias, running_mean, running_var, momentum)
     results = dispatch(_batch_norm_train, operands, (eps,))
     if running_mean is None or running_var is None:
@@ -110,7 +125,9 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if running_mean is not None:
-        raise NotImplementedError("instance_norm: running statistics are not supported yet: leave them out")
+        raise NotImplementedError(
+            "instance_norm: running statistics are not supported yet: leave them out"
+        )
     return group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -149,7 +166,11 @@ def _group_norm(x: Var, weight: Var | None, bias: Var | None, groups: int, eps: 
 
 
 def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Groups of channels of each sample normalized: input (N, C, ...), weight and bias (C,), the input's shape back.
 
@@ -172,7 +193,10 @@ def _rms_norm(x: Var, weight: Var | None, n: int, eps: float) -> Var:
 
 
 def rms_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
 ) -> Tensor:
     """Divided by the root mean square of the last axes: (..., *normalized_shape) in, the same out.
 

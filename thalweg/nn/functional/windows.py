@@ -41,12 +41,16 @@ def _tuple(value: Sizes, n: int, name: str) -> tuple[int, ...]:
 
 
 @op("ConvolutionBackward0")
-def _conv(x: Var, weight: Var, bias: Var | None, stride: Any, padding: Any, dilation: Any, groups: int) -> Var:
+def _conv(
+    x: Var, weight: Var, bias: Var | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Var:
     out: Var = w.conv(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
     return out if bias is None else out + bias.reshape((bias.size, *(1,) * (out.ndim - 2)))
 
 
-def _same_padding(input: Tensor, kernel: Sequence[int], dilation: Sequence[int]) -> tuple[Tensor, tuple[int, ...]]:
+def _same_padding(
+    input: Tensor, kernel: Sequence[int], dilation: Sequence[int]
+) -> tuple[Tensor, tuple[int, ...]]:
     """The padding that keeps sizes; an odd element is padded at the end first."""
     totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if any(t % 2 for t in totals):
@@ -65,7 +69,9 @@ def _convolve(
             f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input.shape)}"
         )
     if weight.ndim != n + 2:
-        raise RuntimeError(f"{name}: expected a {n + 2}-dimensional weight, got size {list(weight.shape)}")
+        raise RuntimeError(
+            f"{name}: expected a {n + 2}-dimensional weight, got size {list(weight.shape)}"
+        )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         raise RuntimeError(
             f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {weight.shape[0]} "
@@ -120,21 +126,38 @@ def conv3d(
 
 @op("ConvolutionBackward0")
 def _conv_transpose(
-    x: Var, weight: Var, bias: Var | None, stride: Any, padding: Any, extra: Any, dilation: Any, groups: int
+    x: Var,
+    weight: Var,
+    bias: Var | None,
+    stride: Any,
+    padding: Any,
+    extra: Any,
+    dilation: Any,
+    groups: int,
 ) -> Var:
     kernel = weight.shape[2:]
     spatial = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + o + 1
-        for n, k, s, p, o, d in zip(x.shape[2:], kernel, stride, padding, extra, dilation, strict=True)
+        for n, k, s, p, o, d in zip(
+            x.shape[2:], kernel, stride, padding, extra, dilation, strict=True
+        )
     )
     shape = (x.shape[0], weight.shape[1] * groups, *spatial)
     out: Var = w.conv_input_grad(
-        x, weight, input_shape=shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+        x,
+        weight,
+        input_shape=shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
     )
     return out if bias is None else out + bias.reshape((bias.size, *(1,) * (out.ndim - 2)))
 
 
-def _transposed(n: int, input: Tensor, weight: Tensor, bias: Tensor | None, *settings: Any) -> Tensor:
+def _transposed(
+    n: int, input: Tensor, weight: Tensor, bias: Tensor | None, *settings: Any
+) -> Tensor:
     stride, padding, extra, groups, dilation = settings
     x = input.unsqueeze(0) if input.ndim == n + 1 else input
     if x.shape[1] != weight.shape[0]:
@@ -167,13 +190,19 @@ def conv_transpose2d(
 
 
 @op("MaxPool2DWithIndicesBackward0")
-def _max_pool(x: Var, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    return w.max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+def _max_pool(
+    x: Var, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Any:
+    return w.max_pool(
+        x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
 
 
 def _batched(n: int, input: Tensor, name: str) -> Tensor:
     if input.ndim not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D input, but got input of size: {list(input.shape)}")
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D input, but got input of size: {list(input.shape)}"
+        )
     return input.unsqueeze(0) if input.ndim == n + 1 else input
 
 
@@ -182,7 +211,13 @@ def _unbatched(n: int, result: Tensor, input: Tensor) -> Tensor:
 
 
 def _pool_max(
-    n: int, input: Tensor, kernel_size: Sizes, stride: Any, padding: Sizes, dilation: Sizes, ceil_mode: bool
+    n: int,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Any,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
 ) -> tuple[Tensor, Tensor]:
     name = f"max_pool{n}d"
     kernel = _tuple(kernel_size, n, name)
@@ -222,12 +257,20 @@ def max_pool2d_with_indices(input: Tensor, *args: Any, **kwargs: Any) -> Any:
 
 @op("AvgPool2DBackward0")
 def _avg_pool(
-    x: Var, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: int | None
+    x: Var,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
 ) -> Var:
     total: Var = w.sum_pool(x, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
     if divisor is not None:
         return total / divisor
-    counts = reference.pool_counts(x.shape[2:], kernel, stride, padding, total.shape[2:], count_include_pad)
+    counts = reference.pool_counts(
+        x.shape[2:], kernel, stride, padding, total.shape[2:], count_include_pad
+    )
     if counts.size and (counts == counts.reshape(-1)[0]).all():
         return total / float(counts.reshape(-1)[0])
     return total / _literal(x, counts)
@@ -270,11 +313,17 @@ def avg_pool2d(
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The mean of each window: (N, C, H, W) in, (N, C, H', W') out."""
-    return _pool_avg(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _pool_avg(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def _adaptive(n: int, input: Tensor, output_size: Any, name: str) -> tuple[int, ...]:
-    asked = (output_size,) * n if isinstance(output_size, int) or output_size is None else tuple(output_size)
+    asked = (
+        (output_size,) * n
+        if isinstance(output_size, int) or output_size is None
+        else tuple(output_size)
+    )
     return tuple(input.shape[i - n] if size is None else int(size) for i, size in enumerate(asked))
 
 
@@ -283,7 +332,9 @@ def _pieces(size: int, out: int) -> list[tuple[int, int]]:
     return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
 
 
-def _adaptive_pool(n: int, input: Tensor, output_size: Any, largest: bool) -> tuple[Tensor, Tensor | None]:
+def _adaptive_pool(
+    n: int, input: Tensor, output_size: Any, largest: bool
+) -> tuple[Tensor, Tensor | None]:
     name = f"adaptive_{'max' if largest else 'avg'}_pool{n}d"
     x = _batched(n, input, name)
     out = _adaptive(n, x, output_size, name)
@@ -297,7 +348,9 @@ def _adaptive_pool(n: int, input: Tensor, output_size: Any, largest: bool) -> tu
         return _adaptive_max(n, x, input, spatial, out)
     for axis, (size, parts) in enumerate(zip(spatial, out, strict=True), 2):
         if size != parts:
-            means = [x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in _pieces(size, parts)]
+            means = [
+                x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in _pieces(size, parts)
+            ]
             x = _joined(means, axis)
     return _unbatched(n, x, input), None
 
@@ -370,7 +423,9 @@ def _pad_constant(x: Var, value: Var, sides: Any) -> Var:
     begin = tuple(max(a, 0) for a, _ in sides)
     end = tuple(a + n for a, n in zip(begin, kept.shape, strict=True))
     laid: Var = unslice(kept, shape=shape, starts=begin, stops=end, steps=ones)
-    mask = unslice(kept.builder.full(kept.shape, 1, x.dtype), shape=shape, starts=begin, stops=end, steps=ones)
+    mask = unslice(
+        kept.builder.full(kept.shape, 1, x.dtype), shape=shape, starts=begin, stops=end, steps=ones
+    )
     return laid + (1 - mask) * value.astype(x.dtype)
 
 
@@ -400,7 +455,9 @@ def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
     return cat(*head, x, *tail, axis=axis)
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """``input`` with more elements around it.
 
     Args:
@@ -424,7 +481,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant":
         return dispatch(_pad_constant, (input, 0 if value is None else value), (per_axis,))
     if mode not in ("reflect", "replicate", "circular"):
-        raise NotImplementedError(f"Unrecognised padding mode {mode}: constant, reflect, replicate or circular")
+        raise NotImplementedError(
+            f"Unrecognised padding mode {mode}: constant, reflect, replicate or circular"
+        )
     room = {"reflect": -1, "circular": 0}.get(mode)
     for n, (a, b) in zip(input.shape, per_axis, strict=True):
         if room is not None and max(a, b) > n + room:
@@ -435,7 +494,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return dispatch(_pad_by_copy, (input,), (per_axis, mode))
 
 
-def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
+def unfold(
+    input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+) -> Tensor:
     """Windows as columns: (N, C, H, W) in, (N, C * KH * KW, L) out."""
     k, d, s = (_tuple(v, 2, "unfold") for v in (kernel_size, dilation, stride))
     room = _tuple(padding, 2, "unfold")
@@ -445,5 +506,7 @@ def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
     for i in range(k[0]):
         for j in range(k[1]):
             rows = x[:, :, i * d[0] : i * d[0] + (out[0] - 1) * s[0] + 1 : s[0]]
-            parts.append(rows[:, :, :, j * d[1] : j * d[1] + (out[1] - 1) * s[1] + 1 : s[1]].unsqueeze(2))
+            parts.append(
+                rows[:, :, :, j * d[1] : j * d[1] + (out[1] - 1) * s[1] + 1 : s[1]].unsqueeze(2)
+            )
     return _joined(parts, 2).reshape(x.shape[0], x.shape[1] * k[0] * k[1], out[0] * out[1])
