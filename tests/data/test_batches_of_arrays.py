@@ -122,7 +122,11 @@ def test_writing_into_a_batch_leaves_the_data(shared: bool, shuffle: bool) -> No
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_writing_into_the_data_leaves_batches(shared: bool) -> None:
-    rows = tw.from_numpy(np.arange(12.0).reshape(6, 2)) if shared else tw.arange(12.0).reshape(6, 2).clone()
+    rows = (
+        tw.from_numpy(np.arange(12.0).reshape(6, 2))
+        if shared
+        else tw.arange(12.0).reshape(6, 2).clone()
+    )
     first = next(iter(data.DataLoader(rows, 2)))
     rows[0] = -1
     rows.add_(100)
@@ -148,7 +152,9 @@ def test_memory_mapped_arrays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("index", [6, -7])
 def test_a_row_out_of_range(index: int) -> None:
-    with pytest.raises(IndexError, match=f"index {index} is out of bounds for dimension 0 with size 6"):
+    with pytest.raises(
+        IndexError, match=f"index {index} is out of bounds for dimension 0 with size 6"
+    ):
         next(iter(data.DataLoader(x, 2, sampler=[index, 0])))
 
 
@@ -168,4 +174,8 @@ def test_a_pending_tensor_is_computed_first() -> None:
     w = tw.ones(2, requires_grad=True)
     with tw.no_grad():
         rows = tw.arange(6.0).reshape(3, 2) * w
-    assert data.DataLoader(rows, 3).__iter__().__next__().tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    assert data.DataLoader(rows, 3).__iter__().__next__().tolist() == [
+        [0.0, 1.0],
+        [2.0, 3.0],
+        [4.0, 5.0],
+    ]

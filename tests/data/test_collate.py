@@ -80,7 +80,9 @@ def test_like_torch(name: str, function: str, torch: Any, tried: Any) -> None:
 
     ours, theirs = items(tw)[name], items(torch)[name]
     if function == "default_convert" and name in ("object", "text arrays", "object arrays"):
-        assert type(data.default_convert(ours)[0]) is type(torch.utils.data.default_convert(theirs)[0])
+        assert type(data.default_convert(ours)[0]) is type(
+            torch.utils.data.default_convert(theirs)[0]
+        )
         return
     expected = tried(lambda: getattr(torch.utils.data, function)(theirs))
     assert tried(lambda: getattr(data, function)(ours)) == expected

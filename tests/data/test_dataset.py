@@ -42,15 +42,31 @@ def test_tensor_dataset_of_arrays_shares_their_memory() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: data.TensorDataset(tw.zeros(3), tw.zeros(4)), AssertionError, r"Size mismatch.*\[3, 4\]"),
+        (
+            lambda: data.TensorDataset(tw.zeros(3), tw.zeros(4)),
+            AssertionError,
+            r"Size mismatch.*\[3, 4\]",
+        ),
         (lambda: data.TensorDataset(tw.tensor(3.0)), IndexError, "no dimensions: argument 0"),
         (lambda: data.TensorDataset([1, 2]), TypeError, "argument 0 is a list"),
         (lambda: data.TensorDataset(), ValueError, "at least one"),
         (lambda: data.ConcatDataset([]), AssertionError, "empty iterable"),
-        (lambda: data.ConcatDataset([Count(3)]), AssertionError, "does not support IterableDataset"),
+        (
+            lambda: data.ConcatDataset([Count(3)]),
+            AssertionError,
+            "does not support IterableDataset",
+        ),
         (lambda: data.ConcatDataset([[1], [2, 3]])[5], IndexError, "index 5 is out of range for 3"),
-        (lambda: data.ConcatDataset([[1], [2, 3]])[-5], ValueError, "should not exceed dataset length"),
-        (lambda: list(data.ChainDataset([[1]])), AssertionError, "only supports IterableDataset, got a list"),
+        (
+            lambda: data.ConcatDataset([[1], [2, 3]])[-5],
+            ValueError,
+            "should not exceed dataset length",
+        ),
+        (
+            lambda: list(data.ChainDataset([[1]])),
+            AssertionError,
+            "only supports IterableDataset, got a list",
+        ),
         (lambda: data.StackDataset(), ValueError, "At least one"),
         (lambda: data.StackDataset([1, 2], [3]), ValueError, r"Size mismatch.*\[2, 1\]"),
         (lambda: data.StackDataset([1], a=[3]), ValueError, "both types are given"),
@@ -121,7 +137,9 @@ def test_random_split_matches_torch(lengths: list[Any], torch: Any) -> None:
             warnings.simplefilter("always")
             parts = room.random_split(range(10), lengths)
             own = room.random_split(range(10), lengths, generator=gen)
-        found.append([[p.indices for p in (*parts, *own)], lib.randint(0, 99, (4,)).tolist(), len(caught)])
+        found.append(
+            [[p.indices for p in (*parts, *own)], lib.randint(0, 99, (4,)).tolist(), len(caught)]
+        )
         assert [str(w.message) for w in caught] == [
             f"Length of split at index {k} is 0. This might result in an empty dataset."
             for k, p in [*enumerate(parts), *enumerate(own)]

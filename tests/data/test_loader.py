@@ -46,7 +46,9 @@ def its_own(room: Any, kind: type[Any]) -> type[Any]:
     if room is data:
         return kind
     base = room.IterableDataset if issubclass(kind, data.IterableDataset) else room.Dataset
-    return type(kind.__name__, (base,), {k: v for k, v in vars(kind).items() if not k.startswith("_abc")})
+    return type(
+        kind.__name__, (base,), {k: v for k, v in vars(kind).items() if not k.startswith("_abc")}
+    )
 
 
 LOADERS = {
@@ -54,7 +56,9 @@ LOADERS = {
     "drop_last": lambda room, lib: room.DataLoader(Squares(10), 4, drop_last=True),
     "one by one": lambda room, lib: room.DataLoader(Squares(3)),
     "single items": lambda room, lib: room.DataLoader(Squares(3), batch_size=None),
-    "single items, shuffled": lambda room, lib: room.DataLoader(Squares(9), batch_size=None, shuffle=True),
+    "single items, shuffled": lambda room, lib: room.DataLoader(
+        Squares(9), batch_size=None, shuffle=True
+    ),
     "shuffled": lambda room, lib: room.DataLoader(Squares(10), 4, shuffle=True),
     "shuffled, whole batches": lambda room, lib: room.DataLoader(Squares(8), 4, shuffle=True),
     "default generator": lambda room, lib: room.DataLoader(
@@ -71,7 +75,9 @@ LOADERS = {
     "batches of tensors": lambda room, lib: room.DataLoader(
         Squares(10), batch_sampler=room.BatchSampler(room.SubsetRandomSampler([4, 5, 6]), 2, False)
     ),
-    "a collate_fn": lambda room, lib: room.DataLoader(Squares(5), 2, collate_fn=lambda items: len(items)),
+    "a collate_fn": lambda room, lib: room.DataLoader(
+        Squares(5), 2, collate_fn=lambda items: len(items)
+    ),
     "a list": lambda room, lib: room.DataLoader([3, 1, 4, 1, 5], 2, shuffle=True),
     "a string": lambda room, lib: room.DataLoader("thalweg", 3),
     "a range": lambda room, lib: room.DataLoader(range(10, 20), 3, shuffle=True),
@@ -85,18 +91,26 @@ LOADERS = {
     ),
     "one tensor": lambda room, lib: room.DataLoader(room.TensorDataset(lib.arange(5)), 2),
     "subset": lambda room, lib: room.DataLoader(
-        room.Subset(room.TensorDataset(lib.arange(9), lib.arange(9) % 2 == 0), [8, 0, -1, 3]), 3, shuffle=True
+        room.Subset(room.TensorDataset(lib.arange(9), lib.arange(9) % 2 == 0), [8, 0, -1, 3]),
+        3,
+        shuffle=True,
     ),
     "stack": lambda room, lib: room.DataLoader(
         room.StackDataset(lib.arange(4), room.TensorDataset(lib.arange(4))), 3
     ),
-    "named stack": lambda room, lib: room.DataLoader(room.StackDataset(a=lib.arange(4), b=[4, 3, 2, 1]), 3),
-    "named stack of tensors": lambda room, lib: room.DataLoader(room.StackDataset(a=lib.arange(4)), 3),
+    "named stack": lambda room, lib: room.DataLoader(
+        room.StackDataset(a=lib.arange(4), b=[4, 3, 2, 1]), 3
+    ),
+    "named stack of tensors": lambda room, lib: room.DataLoader(
+        room.StackDataset(a=lib.arange(4)), 3
+    ),
     "concat": lambda room, lib: room.DataLoader(
         room.ConcatDataset([Squares(3), Squares(4)]), 3, shuffle=True
     ),
     "iterable": lambda room, lib: room.DataLoader(its_own(room, Count)(7), 3),
-    "iterable, drop_last": lambda room, lib: room.DataLoader(its_own(room, Count)(7), 3, drop_last=True),
+    "iterable, drop_last": lambda room, lib: room.DataLoader(
+        its_own(room, Count)(7), 3, drop_last=True
+    ),
     "iterable, single": lambda room, lib: room.DataLoader(its_own(room, Count)(3), batch_size=None),
     "iterable with len": lambda room, lib: room.DataLoader(its_own(room, Count)(6, 6), 4),
     "empty": lambda room, lib: room.DataLoader([]),
@@ -108,9 +122,15 @@ def log(lib: Any, room: Any, make: Any, plain: Any, tried: Any) -> list[Any]:
     lib.manual_seed(1)
     loader = make(room, lib)
     found = [plain(list(loader)), lib.randint(0, 999, (2,)).tolist(), plain(list(loader))]
-    found += [plain(next(iter(loader), None)), tried(lambda: len(loader)), tried(lambda: len(iter(loader)))]
+    found += [
+        plain(next(iter(loader), None)),
+        tried(lambda: len(loader)),
+        tried(lambda: len(iter(loader))),
+    ]
     found += [loader.batch_size, loader.drop_last, loader.num_workers, loader.prefetch_factor]
-    found += [type(loader.sampler).__name__ if "iterable" not in repr(loader.sampler).lower() else ""]
+    found += [
+        type(loader.sampler).__name__ if "iterable" not in repr(loader.sampler).lower() else ""
+    ]
     found += [type(loader.batch_sampler).__name__, loader.collate_fn.__name__, loader.pin_memory]
     return [*found, lib.randint(0, 999, (4,)).tolist()]
 
@@ -142,12 +162,16 @@ ERRORS = {
     "batch_sampler, shuffle": lambda room: room.DataLoader([1], batch_sampler=[[0]], shuffle=True),
     "batch_sampler, size": lambda room: room.DataLoader([1], batch_sampler=[[0]], batch_size=3),
     "batch_sampler, sampler": lambda room: room.DataLoader([1], batch_sampler=[[0]], sampler=[0]),
-    "batch_sampler, drop_last": lambda room: room.DataLoader([1], batch_sampler=[[0]], drop_last=True),
+    "batch_sampler, drop_last": lambda room: room.DataLoader(
+        [1], batch_sampler=[[0]], drop_last=True
+    ),
     "shuffling nothing": lambda room: room.DataLoader([], shuffle=True),
     "context": lambda room: room.DataLoader([1], multiprocessing_context="spawn"),
     "iterable, shuffle": lambda room: room.DataLoader(its_own(room, Count)(3), shuffle=True),
     "iterable, sampler": lambda room: room.DataLoader(its_own(room, Count)(3), sampler=[1]),
-    "iterable, batch_sampler": lambda room: room.DataLoader(its_own(room, Count)(3), batch_sampler=[[1]]),
+    "iterable, batch_sampler": lambda room: room.DataLoader(
+        its_own(room, Count)(3), batch_sampler=[[1]]
+    ),
     "iterable, len": lambda room: len(room.DataLoader(its_own(room, Count)(3))),
     "set batch_size": lambda room: setattr(room.DataLoader([1]), "batch_size", 2),
     "set dataset": lambda room: setattr(room.DataLoader([1]), "dataset", [2]),

@@ -23,7 +23,9 @@ CASES = {
     "subset, default": lambda room, gen: room.SubsetRandomSampler([3, 1, 4, 1, 5]),
     "weighted": lambda room, gen: room.WeightedRandomSampler([0.1, 0.7, 0.2], 20, generator=gen),
     "weighted, once each": lambda room, gen: room.WeightedRandomSampler([1, 2, 3, 4.0], 4, False),
-    "batches": lambda room, gen: room.BatchSampler(room.RandomSampler(range(10), generator=gen), 3, False),
+    "batches": lambda room, gen: room.BatchSampler(
+        room.RandomSampler(range(10), generator=gen), 3, False
+    ),
     "batches, whole": lambda room, gen: room.BatchSampler(
         room.RandomSampler(range(10), generator=gen), 3, True
     ),
@@ -38,7 +40,11 @@ def log(lib: Any, room: Any, make: Any) -> list[Any]:
     sampler = make(room, gen)
     steps: list[Any] = [list(sampler), len(sampler)]
     steps += [next(iter(sampler)), list(sampler)]
-    return [*steps, lib.randint(0, 1000, (3,)).tolist(), lib.randint(0, 1000, (3,), generator=gen).tolist()]
+    return [
+        *steps,
+        lib.randint(0, 1000, (3,)).tolist(),
+        lib.randint(0, 1000, (3,), generator=gen).tolist(),
+    ]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -64,7 +70,10 @@ def test_random_sampler_follows_the_length_of_its_source() -> None:
 def test_batch_sampler() -> None:
     assert list(data.BatchSampler("abcde", 2, False)) == [["a", "b"], ["c", "d"], ["e"]]
     assert list(data.BatchSampler("abcde", 2, True)) == [["a", "b"], ["c", "d"]]
-    assert len(data.BatchSampler("abcde", 2, False)) == 3 and len(data.BatchSampler("abcde", 2, True)) == 2
+    assert (
+        len(data.BatchSampler("abcde", 2, False)) == 3
+        and len(data.BatchSampler("abcde", 2, True)) == 2
+    )
 
 
 ERRORS = {
@@ -75,7 +84,9 @@ ERRORS = {
     "num_samples True": lambda room: room.WeightedRandomSampler([1, 2], True),
     "weighted replacement": lambda room: room.WeightedRandomSampler([1, 2], 3, 3),
     "weights 2-d": lambda room: room.WeightedRandomSampler([[1, 2]], 3),
-    "too many without replacement": lambda room: list(room.WeightedRandomSampler([1, 2.0], 3, False)),
+    "too many without replacement": lambda room: list(
+        room.WeightedRandomSampler([1, 2.0], 3, False)
+    ),
     "batch_size 0": lambda room: room.BatchSampler(range(3), 0, True),
     "batch_size True": lambda room: room.BatchSampler(range(3), True, True),
     "drop_last no bool": lambda room: room.BatchSampler(range(3), 2, 3),

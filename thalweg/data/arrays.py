@@ -56,7 +56,11 @@ def gather_of(source: Any) -> Gather | None:
         A function that takes K row numbers and gives a new (K, *) tensor.
     """
     if isinstance(source, Tensor):
-        return None if source.requires_grad or not source.ndim else lambda rows: _tensor_rows(source, rows)
+        return (
+            None
+            if source.requires_grad or not source.ndim
+            else lambda rows: _tensor_rows(source, rows)
+        )
     if type(source) in (np.ndarray, np.memmap) and source.ndim and array_kind(source.dtype):
         return lambda rows: _rows(np.asarray(source), rows, True)
     return None
@@ -93,7 +97,9 @@ def _rows(array: Array, rows: Sequence[int], written_to: bool) -> Tensor:
         found = array.take(index, 0) if array.flags.c_contiguous else array[index]
     except IndexError:
         wrong = next(i for i in rows if not -len(array) <= i < len(array))
-        raise IndexError(f"index {wrong} is out of bounds for dimension 0 with size {len(array)}") from None
+        raise IndexError(
+            f"index {wrong} is out of bounds for dimension 0 with size {len(array)}"
+        ) from None
     return from_array(found)
 
 
@@ -121,7 +127,11 @@ def joined(tensors: Sequence[Any]) -> Tensor:
             return stack(tensors)
         arrays.append(_current(t)[0])
     kind = arrays[0].dtype
-    return stacked(arrays) if all(a.dtype is kind or a.dtype == kind for a in arrays) else stack(tensors)
+    return (
+        stacked(arrays)
+        if all(a.dtype is kind or a.dtype == kind for a in arrays)
+        else stack(tensors)
+    )
 
 
 def stacked(arrays: Sequence[Array]) -> Tensor:

@@ -28,7 +28,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
         IndexError: the batch is empty.
     """
     if not len(batch):
-        raise IndexError("default_collate: list index out of range: the batch is empty: it needs an item")
+        raise IndexError(
+            "default_collate: list index out of range: the batch is empty: it needs an item"
+        )
     first = batch[0]
     if isinstance(first, Tensor):
         return joined(batch)

@@ -53,7 +53,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __init__(self, *tensors: Tensor | np.ndarray[Any, Any]) -> None:
         if not tensors:
-            raise ValueError("TensorDataset: got no tensors: pass at least one, as in TensorDataset(x, y)")
+            raise ValueError(
+                "TensorDataset: got no tensors: pass at least one, as in TensorDataset(x, y)"
+            )
         found = tuple(_as_rows(t, k) for k, t in enumerate(tensors))
         sizes = [t.shape[0] for t in found]
         if any(n != sizes[0] for n in sizes):
@@ -131,7 +133,9 @@ class ConcatDataset(Dataset[T_co]):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise AssertionError("datasets should not be an empty iterable: ConcatDataset needs at least one")
+            raise AssertionError(
+                "datasets should not be an empty iterable: ConcatDataset needs at least one"
+            )
         if any(isinstance(d, IterableDataset) for d in self.datasets):
             raise AssertionError("ConcatDataset does not support IterableDataset: use ChainDataset")
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
@@ -139,7 +143,9 @@ class ConcatDataset(Dataset[T_co]):
     def __getitem__(self, index: int) -> T_co:
         size = len(self)
         if index < -size:
-            raise ValueError(f"absolute value of index should not exceed dataset length: index {index} of {size} items")
+            raise ValueError(
+                f"absolute value of index should not exceed dataset length: index {index} of {size} items"
+            )
         if index >= size:
             raise IndexError(f"ConcatDataset: index {index} is out of range for {size} items")
         index = index + size if index < 0 else index
@@ -216,7 +222,11 @@ def random_split(
         ValueError: the lengths do not sum to the length of the data set, or a fraction is outside [0, 1].
     """
     size = len(dataset)
-    counts = _counts(lengths, size) if math.isclose(sum(lengths), 1) and sum(lengths) <= 1 else list(lengths)
+    counts = (
+        _counts(lengths, size)
+        if math.isclose(sum(lengths), 1) and sum(lengths) <= 1
+        else list(lengths)
+    )
     if sum(counts) != size:
         raise ValueError(
             "Sum of input lengths does not equal the length of the input dataset! "
@@ -237,5 +247,8 @@ def _counts(fractions: Sequence[float], size: int) -> list[int]:
         counts[k % len(counts)] += 1
     for k, count in enumerate(counts):
         if count == 0:
-            warnings.warn(f"Length of split at index {k} is 0. This might result in an empty dataset.", stacklevel=3)
+            warnings.warn(
+                f"Length of split at index {k} is 0. This might result in an empty dataset.",
+                stacklevel=3,
+            )
     return counts

@@ -70,7 +70,9 @@ def gatherer(dataset: Any) -> Gather | None:
         if not isinstance(dataset.datasets, dict):
             return _columns(gathers)
         names, columns = list(dataset.datasets), _columns(gathers)
-        return None if columns is None else lambda rows: dict(zip(names, columns(rows), strict=True))
+        return (
+            None if columns is None else lambda rows: dict(zip(names, columns(rows), strict=True))
+        )
     return gather_of(dataset)
 
 
@@ -78,7 +80,9 @@ def _keeps(dataset: Any, kind: type[Dataset[Any]]) -> bool:
     """Whether ``dataset`` is of ``kind`` and its class has not changed how items are given."""
     cls = type(dataset)
     names = ("__getitem__", "__getitems__")
-    return isinstance(dataset, kind) and all(getattr(cls, n, None) is getattr(kind, n, None) for n in names)
+    return isinstance(dataset, kind) and all(
+        getattr(cls, n, None) is getattr(kind, n, None) for n in names
+    )
 
 
 def _columns(gathers: Sequence[Gather | None]) -> Gather | None:
@@ -91,7 +95,9 @@ def items_by_number(dataset: Any, convert: Callable[[Any], Any]) -> Fetch:
     return lambda index: convert(dataset[index])
 
 
-def batches_in_turn(dataset: Iterable[Any], collate: Callable[[Any], Any], drop_last: bool) -> Fetch:
+def batches_in_turn(
+    dataset: Iterable[Any], collate: Callable[[Any], Any], drop_last: bool
+) -> Fetch:
     """A function that gives the next batch, as long as the list it is given, or END."""
     items = iter(dataset)
 

@@ -60,7 +60,9 @@ class ThreadedIterator:
         self._ahead = (loader.prefetch_factor or 1) * loader.num_workers
         indices = loader.index_stream()
         seed = draw_seed(loader.generator)
-        self._crew = Crew(loader.num_workers, seed, loader.dataset, loader.worker_init_fn, loader.opener())
+        self._crew = Crew(
+            loader.num_workers, seed, loader.dataset, loader.worker_init_fn, loader.opener()
+        )
         self._begin(indices, loader.num_workers)
 
     def renew(self, loader: DataLoader[Any]) -> None:
@@ -97,7 +99,9 @@ class ThreadedIterator:
     def __next__(self) -> Any:
         cut_long_trace()
         while self._waiting:
-            number, outcome = self._crew.take(min(self._waiting) if self._in_order else None, self._timeout)
+            number, outcome = self._crew.take(
+                min(self._waiting) if self._in_order else None, self._timeout
+            )
             worker = self._waiting.pop(number)
             if outcome.batch is END:
                 self._retire(worker)

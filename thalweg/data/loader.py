@@ -13,7 +13,9 @@ from .iteration import InlineIterator, ThreadedIterator
 from .samplers import BatchSampler, EndlessSampler, RandomSampler, SequentialSampler, check_boolean
 
 T_co = TypeVar("T_co", covariant=True)
-_FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
+_FIXED = frozenset(
+    ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
+)
 
 
 class DataLoader(Generic[T_co]):
@@ -71,7 +73,9 @@ class DataLoader(Generic[T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_workers(
+            num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context
+        )
         _check_generator(generator)
         self.dataset = dataset
         self.num_workers = num_workers
@@ -85,7 +89,9 @@ class DataLoader(Generic[T_co]):
         if self._in_turn:
             _check_in_turn(dataset, shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle: leave one of them out")
+            raise ValueError(
+                "sampler option is mutually exclusive with shuffle: leave one of them out"
+            )
         if batch_sampler is not None:
             _check_batch_sampler(batch_size, shuffle, sampler, drop_last)
             batch_size, drop_last = None, False
@@ -199,7 +205,11 @@ def _check_in_turn(dataset: Any, shuffle: Any, sampler: Any, batch_sampler: Any)
             f"DataLoader: dataset is a {type(dataset).__name__}, which has neither __getitem__ nor __iter__: "
             "pass a tensor, an array, a sequence or an iterable"
         )
-    for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+    for name, value in (
+        ("shuffle", shuffle or None),
+        ("sampler", sampler),
+        ("batch_sampler", batch_sampler),
+    ):
         if value is not None:
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, "

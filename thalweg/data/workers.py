@@ -91,24 +91,29 @@ class _Board:
 
 
 def _serve(
-    board: _Board, info: WorkerInfo, init: Callable[[int], Any] | None, open_fetch: Callable[[Any], Fetch]
+    board: _Board,
+    info: WorkerInfo,
+    init: Callable[[int], Any] | None,
+    open_fetch: Callable[[Any], Fetch],
 ) -> None:
     """A worker's life."""
     _here.info = info
     broken: BaseException | None = None
+    refused = ""
     try:
         if init is not None:
             init(info.id)
     except BaseException as error:  # the consumer gets it with its first batch
         broken = error
         error.add_note(f"raised in worker_init_fn of {_name(info)}")
+        refused = f"DataLoader: worker_init_fn failed in {_name(info)}: {error!r}"
     fetch, opened = None, -1
     while (task := board.next_task(info.id)) is not None:
         epoch, number, indices = task
         if epoch != opened:
             fetch, opened = None, epoch
-        outcome = Outcome(error=broken)
-        if broken is None:
+        outcome, broken = Outcome(error=broken or _refusal(refused)), None
+        if outcome.error is None:
             try:
                 fetch = fetch or open_fetch(info.dataset)
                 outcome.batch = fetch(indices)
@@ -118,6 +123,11 @@ def _serve(
                 error.add_note(f"raised in {_name(info)} while it made batch {number}")
         board.answer(epoch, number, outcome)
         del outcome, task, indices  # nothing is kept alive while waiting
+
+
+def _refusal(why: str) -> RuntimeError | None:
+    """What a worker that could not start answers later: not its first error, whose traceback holds the consumer."""
+    return RuntimeError(why) if why else None
 
 
 def _name(info: WorkerInfo) -> str:
@@ -157,7 +167,10 @@ class Crew:
         self._process = os.getpid()
         infos = [WorkerInfo(k, n_workers, seed + k, _own_copy(dataset)) for k in range(n_workers)]
         threads = [
-            threading.Thread(None, _serve, _name(info), (board, info, init, open_fetch), daemon=True) for info in infos
+            threading.Thread(
+                None, _serve, _name(info), (board, info, init, open_fetch), daemon=True
+            )
+            for info in infos
         ]
         self.stop = weakref.finalize(self, _end, board, threads)
         for thread in threads:
@@ -190,7 +203,9 @@ class Crew:
             with board.changed:
                 while not board.done or (number is not None and number not in board.done):
                     if board.stopped:
-                        raise RuntimeError("DataLoader: this iterator's workers have ended: make a new one")
+                        raise RuntimeError(
+                            "DataLoader: this iterator's workers have ended: make a new one"
+                        )
                     left = end - time.monotonic() if timeout > 0 else _LOOK_UP
                     if left <= 0:
                         raise RuntimeError(
