@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,13 @@ from .samples import draw
 Array = np.ndarray[Any, Any]
 
 
-def indexed_shape(shape: Shape, indices: tuple[Aval | Var, ...], axis: int) -> Shape:
+def indexed_shape(shape: Shape, indices: Sequence[Aval | Var | Array], axis: int) -> Shape:
     """The shape of ``x[..., indices, ...]`` for an x of ``shape``."""
-    return (*shape[:axis], *broadcast_shapes(*(i.shape for i in indices)), *shape[axis + len(indices) :])
+    return (
+        *shape[:axis],
+        *broadcast_shapes(*(i.shape for i in indices)),
+        *shape[axis + len(indices) :],
+    )
 
 
 def _key(indices: tuple[Array, ...], axis: int) -> tuple[Any, ...]:
@@ -40,7 +45,9 @@ def _out_of_bounds(error: IndexError) -> IndexError:
 def _nonnegative(indices: tuple[Array, ...], signed: bool) -> None:
     for i in indices:
         if not signed and i.size and i.min() < 0:
-            raise IndexError(f"index out of range in self: index {i.min()} is negative: count from 0")
+            raise IndexError(
+                f"index out of range in self: index {i.min()} is negative: count from 0"
+            )
 
 
 def _index(x: Array, *indices: Array, axis: int, signed: bool) -> Array:
@@ -54,7 +61,9 @@ def _index(x: Array, *indices: Array, axis: int, signed: bool) -> Array:
     return np.asarray(found, order="C")
 
 
-def _index_grad(k: int, g: Var, out: Var, x: Var, *indices: Var, axis: int, signed: bool) -> Var | None:
+def _index_grad(
+    k: int, g: Var, out: Var, x: Var, *indices: Var, axis: int, signed: bool
+) -> Var | None:
     if k:
         return None
     zeros = g.builder.full(x.shape, 0, g.dtype)
@@ -76,18 +85,37 @@ index = primitive(
         ((draw(5), np.asarray(2)), {"axis": 0, "signed": True}),
     ],
     errors=lambda: [
-        ((draw(3), np.array([3])), {"axis": 0, "signed": True}, IndexError, "index 3 is out of bounds for dimension 0"),
-        ((draw(3), np.array([3])), {"axis": 0, "signed": False}, IndexError, "index out of range in self"),
-        ((draw(3), np.array([-1])), {"axis": 0, "signed": False}, IndexError, "index out of range in self"),
+        (
+            (draw(3), np.array([3])),
+            {"axis": 0, "signed": True},
+            IndexError,
+            "index 3 is out of bounds for dimension 0",
+        ),
+        (
+            (draw(3), np.array([3])),
+            {"axis": 0, "signed": False},
+            IndexError,
+            "index out of range in self",
+        ),
+        (
+            (draw(3), np.array([-1])),
+            {"axis": 0, "signed": False},
+            IndexError,
+            "index out of range in self",
+        ),
     ],
 )
 
 
 def _index_put(base: Array, value: Array, *indices: Array, axis: int, accumulate: bool) -> Array:
-    return _index_put_donated(np.array(base, order="C"), value, *indices, axis=axis, accumulate=accumulate)
+    return _index_put_donated(
+        np.array(base, order="C"), value, *indices, axis=axis, accumulate=accumulate
+    )
 
 
-def _index_put_donated(base: Array, value: Array, *indices: Array, axis: int, accumulate: bool) -> Array:
+def _index_put_donated(
+    base: Array, value: Array, *indices: Array, axis: int, accumulate: bool
+) -> Array:
     result = np.asarray(base, order="C")
     try:
         if accumulate:
@@ -118,9 +146,11 @@ def _add_at(result: Array, value: Array, indices: tuple[Array, ...], axis: int) 
     if not flat.size or not result.size:
         return
     table = result.reshape(outer, math.prod(sizes), inner)
-    rows = np.broadcast_to(value, indexed_shape(result.shape, chosen, axis)).reshape(outer, flat.size, inner)
+    rows = np.broadcast_to(value, indexed_shape(result.shape, chosen, axis)).reshape(
+        outer, flat.size, inner
+    )
     if result.dtype == np.bool_:
-        np.logical_or.at(table, (slice(None), flat), rows)
+        np.logical_or.at(table.swapaxes(0, 1), flat, rows.swapaxes(0, 1))
     elif outer == inner == 1:
         np.add.at(table.reshape(-1), flat, rows.reshape(-1))
     else:
@@ -150,10 +180,16 @@ index_put = primitive(
     statics=("axis", "accumulate"),
     samples=lambda: [
         ((draw(5, 3), draw(3, 3, seed=1), np.array([0, 4, 1])), {"axis": 0, "accumulate": False}),
-        ((draw(5, 3), draw(4, 3, seed=1), np.array([0, 4, 4, -1])), {"axis": 0, "accumulate": True}),
+        (
+            (draw(5, 3), draw(4, 3, seed=1), np.array([0, 4, 4, -1])),
+            {"axis": 0, "accumulate": True},
+        ),
         ((draw(2, 3, 4), draw(2, 2, 4, seed=1), np.array([2, 2])), {"axis": 1, "accumulate": True}),
         ((draw(6), draw(4, seed=1), np.array([2, 2, 0, 5])), {"axis": 0, "accumulate": True}),
-        ((draw(3, 4), np.asarray(9.0), np.array([0, 2]), np.array([1, 3])), {"axis": 0, "accumulate": False}),
+        (
+            (draw(3, 4), np.asarray(9.0), np.array([0, 2]), np.array([1, 3])),
+            {"axis": 0, "accumulate": False},
+        ),
         ((draw(5, 3), draw(0, 3), np.zeros(0, np.int64)), {"axis": 0, "accumulate": True}),
     ],
     errors=lambda: [
@@ -201,7 +237,9 @@ gather = primitive(
         ((draw(3, 4), np.array([[0, 2, 1, 1]])), {"axis": 0}),
         ((draw(3, 4), np.zeros((3, 0), np.int64)), {"axis": 1}),
     ],
-    errors=lambda: [((draw(3), np.array([3])), {"axis": 0}, RuntimeError, "index 3 is out of bounds")],
+    errors=lambda: [
+        ((draw(3), np.array([3])), {"axis": 0}, RuntimeError, "index 3 is out of bounds")
+    ],
 )
 
 
@@ -235,7 +273,9 @@ _AT: dict[str, Any] = {
 }
 
 
-def _scatter_grad(k: int, g: Var, out: Var, base: Var, src: Var, index: Var, axis: int, mode: str) -> Var | None:
+def _scatter_grad(
+    k: int, g: Var, out: Var, base: Var, src: Var, index: Var, axis: int, mode: str
+) -> Var | None:
     if k == 2:
         return None
     if mode in ("set", "add"):
@@ -276,14 +316,22 @@ scatter = primitive(
     grads=_scatter_grad,
     statics=("axis", "mode"),
     samples=lambda: [
-        ((draw(3, 4), draw(3, 2, seed=1), np.array([[0, 3], [2, 1], [1, 0]])), {"axis": 1, "mode": "set"}),
+        (
+            (draw(3, 4), draw(3, 2, seed=1), np.array([[0, 3], [2, 1], [1, 0]])),
+            {"axis": 1, "mode": "set"},
+        ),
         ((draw(3, 4), draw(2, 2, seed=1), np.array([[0, 2], [0, 1]])), {"axis": 0, "mode": "add"}),
         ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "prod"}),
         ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "amax"}),
         ((draw(4), draw(3, seed=1), np.array([0, 0, 2])), {"axis": 0, "mode": "amin"}),
     ],
     errors=lambda: [
-        ((draw(3), draw(1), np.array([3])), {"axis": 0, "mode": "add"}, RuntimeError, "index 3 is out of bounds"),
+        (
+            (draw(3), draw(1), np.array([3])),
+            {"axis": 0, "mode": "add"},
+            RuntimeError,
+            "index 3 is out of bounds",
+        ),
     ],
 )
 

@@ -119,7 +119,9 @@ median = primitive(
     reference=_median,
     grads=(_median_grad,),
     statics=("skip_nan",),
-    samples=lambda: [((x.reshape(-1),), {"skip_nan": skip}) for x in _kinds() for skip in (False, True)],
+    samples=lambda: [
+        ((x.reshape(-1),), {"skip_nan": skip}) for x in _kinds() for skip in (False, True)
+    ],
 )
 
 

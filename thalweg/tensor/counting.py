@@ -33,7 +33,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         (N,) with N the larger of ``minlength`` and the largest number + 1.
     """
     if input.dtype.is_floating_point or input.dtype is bool_:
-        raise NotImplementedError(f"bincount: the input's type is {input.dtype}: convert it with .long()")
+        raise NotImplementedError(
+            f"bincount: the input's type is {input.dtype}: convert it with .long()"
+        )
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     numbers = input._array()
@@ -69,9 +71,17 @@ def unique(
     """
     axis = None if dim is None else wrap_dim(dim, input.ndim)
     array = input._array()
-    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    values, inverse, counts = np.unique(
+        array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+    )
     shape = array.shape if axis is None else (array.shape[axis],)
-    return _chosen([values, inverse.reshape(shape) if return_inverse else None, counts if return_counts else None])
+    return _chosen(
+        [
+            values,
+            inverse.reshape(shape) if return_inverse else None,
+            counts if return_counts else None,
+        ]
+    )
 
 
 def unique_consecutive(
@@ -96,9 +106,14 @@ def unique_consecutive(
     return _chosen([np.moveaxis(rows[first], 0, axis), inverse, counts])
 
 
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
     """Which elements are among ``test_elements``; either may be a number."""
-    a, b = (x._array() if isinstance(x, TensorCore) else np.asarray(x) for x in (elements, test_elements))
+    a, b = (
+        x._array() if isinstance(x, TensorCore) else np.asarray(x)
+        for x in (elements, test_elements)
+    )
     return from_array(np.asarray(np.isin(a, b, invert=invert)))
 
 
@@ -120,7 +135,9 @@ def searchsorted(
         The shape of ``input``, int64 (or int32).
     """
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
     if side == "left" and right:
         raise RuntimeError(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
@@ -144,7 +161,9 @@ def searchsorted(
     return from_array(found.astype(np.int32 if out_int32 else np.int64))
 
 
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+) -> Tensor:
     """Between which of the ascending ``boundaries`` (N,) each element lies: 0 to N, in the input's shape."""
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
@@ -154,7 +173,9 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """(...,) class numbers as (..., C) rows of zeros with a single 1; C is the largest + 1 unless given."""
     if tensor.dtype is not int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}"
+        )
     numbers = tensor._array()
     if num_classes == -1 and not numbers.size:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
@@ -162,7 +183,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("Class values must be non-negative.")
     classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
     if numbers.size and numbers.max() >= classes:
-        raise RuntimeError(f"Class values must be smaller than num_classes: {numbers.max()} of {classes}")
+        raise RuntimeError(
+            f"Class values must be smaller than num_classes: {numbers.max()} of {classes}"
+        )
     return from_array((numbers[..., None] == np.arange(classes)).astype(np.int64))
 
 

@@ -105,13 +105,19 @@ def tape_of(graph: Graph, wanted: tuple[bool, ...]) -> Vjp | None:
     return found
 
 
-def _taped(op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | None], values: list[Value]) -> Any:
+def _taped(
+    op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | None], values: list[Value]
+) -> Any:
     """Wrap the results with the tape node of ``op``."""
-    wanted = tuple([isinstance(a, TensorCore) and (a._node is not None or a._requires_grad) for a in args])
+    wanted = tuple(
+        [isinstance(a, TensorCore) and (a._node is not None or a._requires_grad) for a in args]
+    )
     tape = tape_of(graph, wanted)
     if tape is None:
         return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
-    edges = tuple([None if k is None else a._edge() for a, k in zip(args, tape.reaches, strict=True)])
+    edges = tuple(
+        [None if k is None else a._edge() for a, k in zip(args, tape.reaches, strict=True)]
+    )
     saved = [operands[k] for k in tape.saved_inputs]
     if tape.saved_outputs:
         saved += [values[k] for k in tape.saved_outputs]
@@ -125,7 +131,9 @@ def _taped(op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | N
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def derived(op: Op, source: Any, view: View, statics: Statics, numbers: tuple[int, ...] = ()) -> Tensor:
+def derived(
+    op: Op, source: Any, view: View, statics: Statics, numbers: tuple[int, ...] = ()
+) -> Tensor:
     """A view of ``source``: nothing is recorded; on the tape it is ``op``, which computes the same.
 
     ``numbers`` are operands of ``op`` that may vary from call to call (an offset) without a new graph.
@@ -142,7 +150,9 @@ def derived(op: Op, source: Any, view: View, statics: Statics, numbers: tuple[in
     return t
 
 
-def derived_parts(op: Op, source: Any, views: Sequence[View], statics: Statics) -> tuple[Tensor, ...]:
+def derived_parts(
+    op: Op, source: Any, views: Sequence[View], statics: Statics
+) -> tuple[Tensor, ...]:
     """Several views of ``source`` that are one node on the tape, as ``op`` gives them."""
     if not (state.grad and source.requires_grad):
         return tuple([derived(op, source, v, statics) for v in views])
@@ -178,7 +188,9 @@ def as_strided_node(base: Any, layout: View) -> Node | None:
             "in-place write through a view: its base is itself a strided view of other memory, which the tape "
             "cannot follow: clone() the base first"
         )
-    return view_node(_AS_STRIDED, base, (layout.shape, layout.strides, layout.offset - start.offset))
+    return view_node(
+        _AS_STRIDED, base, (layout.shape, layout.strides, layout.offset - start.offset)
+    )
 
 
 _AS_STRIDED = Op(strided_at, "AsStridedBackward0")

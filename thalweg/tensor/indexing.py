@@ -26,7 +26,7 @@ from .creation import from_array, infer_array
 from .dispatch import derived, dispatch, wrap
 from .inplace import assign, check_writable, put
 from .picking import PickMethods, bounded, is_plain
-from .shape import alias_of, selected, sliced, unsqueeze
+from .shape import alias_of, ravel, selected, sliced, unsqueeze
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -52,7 +52,7 @@ def _index_put(x: Var, value: Var, *operands: Any) -> Var:
     order, axis = _front(x.ndim, axes)
     back = tuple(sorted(range(x.ndim), key=order.__getitem__))
     value = value.astype(x.dtype)
-    room = i.indexed_shape(tuple(x.shape[a] for a in order), indices, axis)
+    room = i.indexed_shape(tuple(x.shape[a] for a in order), tuple(indices), axis)
     value = _without_leading_ones(value, len(room))
     done: Var = i.index_put(x.permute(order), value, *indices, axis=axis, accumulate=accumulate)
     return done.permute(back)
@@ -62,7 +62,7 @@ def _index_put(x: Var, value: Var, *operands: Any) -> Var:
 def _mask_put(x: Var, mask: Var, value: Var, axis: int) -> Var:
     """One value written where ``mask`` (which covers the axes from ``axis`` on) is true."""
     shape = (*mask.shape, *(1,) * (x.ndim - axis - mask.ndim))
-    return e.where(mask.astype(bool_).reshape(shape), value.astype(x.dtype), x)
+    return e.where(mask.astype(bool_).reshape(shape), value.reshape(()).astype(x.dtype), x)
 
 
 def _without_leading_ones(x: Var, rank: int) -> Var:
@@ -123,7 +123,9 @@ def _as_index(item: Any) -> Any:
         array = infer_array(item, None)
         return from_array(array if array.size else array.astype(np.int64))
     if isinstance(item, str):
-        raise TypeError("new(): invalid data type 'str': an index is an integer, a slice, a list or a tensor")
+        raise TypeError(
+            "new(): invalid data type 'str': an index is an integer, a slice, a list or a tensor"
+        )
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
         f"(got {type(item).__name__})"
@@ -200,7 +202,9 @@ def _cut(here: Any, axis: int, item: slice, alone: bool) -> Any:
     return here.slice(axis, start, max(stop, start), step)
 
 
-def _masked(here: Any, axis: int, asked: int, mask: Tensor, indices: _Indices) -> tuple[Any, int, int]:
+def _masked(
+    here: Any, axis: int, asked: int, mask: Tensor, indices: _Indices
+) -> tuple[Any, int, int]:
     """Turn a mask into index tensors, one for each of its axes."""
     if not mask.ndim:
         here = here.insert(axis)
@@ -254,7 +258,13 @@ def getitem(input: Tensor, key: Any) -> Tensor:
         if shape and -shape[0] <= key < shape[0]:
             layout = input._layout()
             return derived(_AS_VIEW, input, layout.select(0, key % shape[0]), ())
-    elif isinstance(key, TensorCore) and key.dtype is int64 and key.ndim and is_plain(input) and is_plain(key):
+    elif (
+        isinstance(key, TensorCore)
+        and key.dtype is int64
+        and key.ndim
+        and is_plain(input)
+        and is_plain(key)
+    ):
         if not input.ndim:
             raise IndexError("too many indices for tensor of dimension 0")
         return wrap(realized(i.taken(input._storage.value.array, key._storage.value.array)))  # type: ignore[union-attr]
@@ -271,13 +281,15 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 
 def setitem(input: Tensor, key: Any, value: Any) -> None:
     """Write ``value``, converted and broadcast, where ``key`` looks."""
-    check_writable(input)
     if not isinstance(value, TensorCore):
         value = _as_value(input, value)
+        if not (state.grad and input.requires_grad) and _write_number(input, key, value):
+            return
     masked = _one_mask(input, key)
-    if masked is not None and value.ndim == 0:
+    if masked is not None and value.ndim < 2 and value._aval().size == 1:
         mask, axis = masked
-        put(input, dispatch(_mask_put, (input, mask, value), (axis,)))
+        check_writable(input)
+        put(input, dispatch(_mask_put, (input, mask, ravel(value)), (axis,)))
         return
     place, indices = _reach(input, key)
     if not indices:
@@ -286,16 +298,32 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     _check(place, indices)
     axes = tuple(axis for axis, _ in indices)
     _check_fits(place, indices, value)
+    if value.dtype is not place.dtype:
+        raise RuntimeError(_UNEQUAL.format(place.dtype, value.dtype))
+    check_writable(place)
     operands = (place, value, *(t for _, t in indices))
     put(place, dispatch(_index_put, operands, (axes, False)))
 
 
+def _write_number(input: Tensor, key: Any, value: TensorCore) -> bool:
+    """The short way of a number to where integers and slices look, without tape; False if it is not that."""
+    if type(key) not in (int, slice) and not (
+        type(key) is tuple and all(type(k) in (int, slice) for k in key)
+    ):
+        return False
+    place, _ = _reach(input, key)
+    check_writable(place)
+    place._write(value._read())
+    return True
+
+
 def _as_value(input: TensorCore, value: Any) -> Any:
-    """A number, list or array in the tensor's type."""
-    array = np.asarray(value) if isinstance(value, bool | int | float | np.ndarray | np.generic) else None
-    if array is None:
-        array = infer_array(value, None)
-    return from_array(array.astype(input.dtype.numpy))
+    """A number as a tensor of the input's type."""
+    if not isinstance(value, bool | int | float | np.generic):
+        raise TypeError(
+            f"can't assign a {type(value).__name__} to a tensor of {input.dtype}: make a tensor of it with thalweg.tensor()"
+        )
+    return from_array(np.asarray(value).astype(input.dtype.numpy))
 
 
 def _one_mask(input: TensorCore, key: Any) -> tuple[Any, int] | None:
@@ -332,7 +360,9 @@ def _check_fits(place: TensorCore, indices: _Indices, value: TensorCore) -> None
     given = tuple(value.shape)
     while len(given) > len(room) and given[0] == 1:
         given = given[1:]
-    fits = len(given) <= len(room) and all(a in (1, b) for a, b in zip(reversed(given), reversed(room), strict=False))
+    fits = len(given) <= len(room) and all(
+        a in (1, b) for a, b in zip(reversed(given), reversed(room), strict=False)
+    )
     if not fits:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
@@ -340,10 +370,15 @@ def _check_fits(place: TensorCore, indices: _Indices, value: TensorCore) -> None
         )
 
 
+_UNEQUAL = "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source."
+
+
 # index_put as a function
 
 
-def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
+def index_put(
+    input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False
+) -> Tensor:
     """``input`` with ``values`` written (or added) at ``indices``, one tensor (or None) for each axis."""
     key = tuple(slice(None) if t is None else t for t in indices)
     found: _Indices = []
@@ -359,17 +394,16 @@ def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bo
     if axis > input.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input.ndim}")
     if values.dtype is not input.dtype:
-        raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
-            f"{values.dtype} for the source."
-        )
+        raise RuntimeError(_UNEQUAL.format(input.dtype, values.dtype))
     _check(input, found)
     _check_fits(input, found, values)
     operands = (input, values, *(t for _, t in found))
     return dispatch(_index_put, operands, (tuple(a for a, _ in found), bool(accumulate)))
 
 
-def index_put_(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
+def index_put_(
+    input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False
+) -> Tensor:
     """Write (or add) ``values`` at ``indices``."""
     check_writable(input)
     return put(input, index_put(input, indices, values, accumulate))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..ir.builder import Var
+from ..ir.dtype import bool_
 from ..ops.composite import Op, op
+from ..ops.elementwise import where
 from ..ops.movement import strided_write
 from ..runtime.state import state
 from .core import TensorCore
@@ -19,20 +22,42 @@ def _copy_slices(base: Any, value: Any, offset: Any, shape: Any, strides: Any) -
 _COPY_SLICES = Op(_copy_slices, "CopySlices")
 
 
+def _overwritten(old: Var, new: Var) -> Var:
+    """``new``, with a gradient of zero for what was there: the result still belongs to the tape."""
+    result: Var = where(old.builder.constant(False, bool_), old, new.astype(old.dtype))
+    return result
+
+
+_OVERWRITTEN = Op(_overwritten, "CopyBackwards")
+
+
 @op("CopyBackwards")
 def _convert(value: Any, dtype: Any, shape: Any) -> Any:
     return value.astype(dtype).broadcast_to(shape)
 
 
 def check_writable(target: TensorCore) -> None:
-    """Raise where an in-place write would change a leaf that the tape needs."""
+    """Raise where an in-place write would change a leaf that the tape needs, or one element twice."""
+    view = target._view
+    if view is not None and any(
+        s == 0 and n > 1 for n, s in zip(view.shape, view.strides, strict=True)
+    ):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            f"Please clone() the tensor before performing the operation: shape {list(view.shape)}, strides "
+            f"{list(view.strides)}"
+        )
     if not state.grad:
         return
     if target._requires_grad and target._node is None:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
     base = target._base
     if base is not None and base._requires_grad and base._node is None:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+        )
 
 
 def assign(target: Any, new: Any) -> Any:
@@ -68,13 +93,17 @@ def put(target: Any, new: Any) -> Any:
         return target
     base = target._base
     if base is None:
+        if not new.requires_grad:
+            new = dispatch(_OVERWRITTEN, (target, new))
         target._write(new._read())
         target._node, target._nr, target._requires_grad = new._node, new._nr, False
         target._tape_version += 1
         return target
     layout, start = target._layout(), base._layout()
     if not start.is_contiguous():
-        raise RuntimeError("in-place write through a view of a strided view: clone() the base first")
+        raise RuntimeError(
+            "in-place write through a view of a strided view: clone() the base first"
+        )
     operands = (base, new, layout.offset - start.offset)
     written = dispatch(_COPY_SLICES, operands, (layout.shape, layout.strides))
     base._write(written._read())

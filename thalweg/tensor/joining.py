@@ -42,7 +42,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     axis = wrap_dim(dim, first.ndim)
     for number, x in enumerate(kept):
         if x.ndim != first.ndim:
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}")
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}"
+            )
         for a, (n, m) in enumerate(zip(first.shape, x.shape, strict=True)):
             if a != axis and n != m:
                 raise RuntimeError(
@@ -83,7 +85,13 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Along the third axis."""
-    return cat([unsqueeze(reshape(x, 1, -1) if x.ndim < 2 else x, 2) if x.ndim < 3 else x for x in tensors], 2)
+    return cat(
+        [
+            unsqueeze(reshape(x, 1, -1) if x.ndim < 2 else x, 2) if x.ndim < 3 else x
+            for x in tensors
+        ],
+        2,
+    )
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:

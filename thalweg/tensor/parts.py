@@ -103,10 +103,14 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if size == 0 and length:
-        raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
+        raise RuntimeError(
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}"
+        )
     if not length:
         return _cut(_split, tensor, axis, (0,))
-    return _cut(_split, tensor, axis, tuple(min(size, length - start) for start in range(0, length, size)))
+    return _cut(
+        _split, tensor, axis, tuple(min(size, length - start) for start in range(0, length, size))
+    )
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> Parts:
@@ -174,16 +178,24 @@ def _repeat(x: Var, times: Shape) -> Var:
     shape = (1,) * (len(times) - x.ndim) + x.shape
     paired = tuple(n for size in shape for n in (1, size))
     wide = tuple(n for k, size in zip(times, shape, strict=True) for n in (k, size))
-    return x.reshape(paired).broadcast_to(wide).reshape(tuple(k * n for k, n in zip(times, shape, strict=True)))
+    return (
+        x.reshape(paired)
+        .broadcast_to(wide)
+        .reshape(tuple(k * n for k, n in zip(times, shape, strict=True)))
+    )
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """The whole tensor so many times along each axis; further axes come first."""
     times = sizes_of(repeats)
     if len(times) < input.ndim:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
     if any(n < 0 for n in times):
-        raise RuntimeError(f"Trying to create tensor with negative dimension: repeats {list(times)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension: repeats {list(times)}"
+        )
     return dispatch(_repeat, (input,), (times,))
 
 
@@ -206,7 +218,9 @@ def _chosen(x: Var, index: Var, axis: int) -> Var:
     return i.index(x, index, axis=axis, signed=False)
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each place of an axis (each element without ``dim``) several times in a row.
 
     Args:
@@ -287,7 +301,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
     a, b = (wrap_dim(d, input.ndim) for d in dims)
     if a == b:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}")
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
+        )
     return dispatch(_rot90, (input,), (k % 4, a, b))
 
 
@@ -296,7 +312,9 @@ def roll(input: Tensor, shifts: Dims, dims: Dims = ()) -> Tensor:
     moves = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     axes = tuple(wrap_dim(d, input.ndim) for d in ((dims,) if isinstance(dims, int) else dims))
     if len(moves) != (len(axes) or 1):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}")
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}"
+        )
     return dispatch(_roll, (input,), (moves, axes))
 
 
@@ -309,7 +327,9 @@ _triu = Op(lambda x, k: m.triangle(x, k=k, lower=False), "TriuBackward0")
 
 def _matrices(name: str, input: TensorCore) -> None:
     if input.ndim < 2:
-        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got {input.ndim}")
+        raise RuntimeError(
+            f"{name}: input tensor must have at least 2 dimensions, got {input.ndim}"
+        )
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -340,10 +360,16 @@ def _diag_embed(x: Var, offset: int, a: int, b: int) -> Var:
     strides.reverse()
     start = x.builder.constant(offset if offset >= 0 else -offset * n, int64)
     placed: Var = m.strided_add(
-        x, start, base_shape=square, shape=x.shape, strides=(*strides[:-2], strides[-2] + strides[-1])
+        x,
+        start,
+        base_shape=square,
+        shape=x.shape,
+        strides=(*strides[:-2], strides[-2] + strides[-1]),
     )
     rest = iter(range(x.ndim - 1))
-    order = tuple(x.ndim - 1 if k == a else x.ndim if k == b else next(rest) for k in range(x.ndim + 1))
+    order = tuple(
+        x.ndim - 1 if k == a else x.ndim if k == b else next(rest) for k in range(x.ndim + 1)
+    )
     return placed.permute(order)
 
 
@@ -378,9 +404,13 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     if not given:
         raise ValueError("meshgrid expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
     if any(x.ndim > 1 for x in given):
-        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {given}")
+        raise RuntimeError(
+            f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {given}"
+        )
     swap = indexing == "xy" and len(given) >= 2
     order = [1, 0, *range(2, len(given))] if swap else list(range(len(given)))
     sizes = [given[k]._aval().size for k in order]
@@ -408,7 +438,9 @@ def atleast_1d(*tensors: Any) -> Any:
 
 def atleast_2d(*tensors: Any) -> Any:
     """Each with two axes at least: (N,) becomes (1, N)."""
-    return _over(tensors, lambda x: x if x.ndim > 1 else unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1)))
+    return _over(
+        tensors, lambda x: x if x.ndim > 1 else unsqueeze(x, 0) if x.ndim else reshape(x, (1, 1))
+    )
 
 
 def _three(x: Any) -> Any:

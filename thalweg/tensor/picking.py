@@ -39,7 +39,9 @@ def _corner(x: Var, stops: tuple[int, ...]) -> Var:
     return result
 
 
-def bounded(input: TensorCore, index: TensorCore, axis: int, kind: type[Exception], low: int = 0) -> None:
+def bounded(
+    input: TensorCore, index: TensorCore, axis: int, kind: type[Exception], low: int = 0
+) -> None:
     """Raise now, not at the run, where an index is out of bounds: if ``input`` is recorded and the index is known.
 
     ``low`` is the smallest index allowed; an operation that is carried out at once checks for itself.
@@ -51,7 +53,9 @@ def bounded(input: TensorCore, index: TensorCore, axis: int, kind: type[Exceptio
     size = input.shape[axis] if input.ndim else 1
     if array.size and (array.min() < low or array.max() >= size):
         bad = array[(array < low) | (array >= size)].reshape(-1)[0]
-        raise kind(f"index out of range in self: index {bad} is out of bounds for dimension {axis} with size {size}")
+        raise kind(
+            f"index out of range in self: index {bad} is out of bounds for dimension {axis} with size {size}"
+        )
 
 
 def is_plain(x: Any) -> bool:
@@ -108,7 +112,9 @@ def _identity(mode: str, dtype: DType) -> Any:
 
 
 @op("ScatterReduceBackward0")
-def _scatter_reduce(x: Var, index: Var, src: Var, axis: int, reduce: str, include_self: bool) -> Var:
+def _scatter_reduce(
+    x: Var, index: Var, src: Var, axis: int, reduce: str, include_self: bool
+) -> Var:
     base, values, places = _laid(x, src, index)
     mode = _MODES[reduce]
     if not include_self:
@@ -177,7 +183,13 @@ def _check_source(input: TensorCore, dim: int, index: TensorCore, src: Any) -> i
 
 
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
 ) -> Tensor:
     """``input`` with ``src`` (a tensor or a number) written at the places ``index`` says along ``dim``.
 
@@ -214,7 +226,9 @@ def scatter_reduce(
     ``reduce`` is "sum", "prod", "mean", "amax" or "amin"; without ``include_self`` what was there does not count.
     """
     if reduce not in _MODES:
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
     axis = _check_source(input, dim, index, src)
     if not index._aval().size:
         return input.clone()
@@ -224,7 +238,9 @@ def scatter_reduce(
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """``gather`` that broadcasts its operands off ``dim``; of the flattened input without ``dim``."""
     if indices.dtype is not int64:
-        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}")
+        raise RuntimeError(
+            f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}"
+        )
     if dim is None:
         return gather(ravel(input), 0, ravel(indices))
     if input.ndim != indices.ndim:
@@ -235,7 +251,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     axis = wrap_dim(dim, input.ndim)
     shapes = [tuple(1 if a == axis else n for a, n in enumerate(x.shape)) for x in (input, indices)]
     common = broadcast_shapes(*shapes)
-    sizes = [tuple(x.shape[a] if a == axis else n for a, n in enumerate(common)) for x in (input, indices)]
+    sizes = [
+        tuple(x.shape[a] if a == axis else n for a, n in enumerate(common))
+        for x in (input, indices)
+    ]
     return gather(expand(input, sizes[0]), axis, expand(indices, sizes[1]))
 
 
@@ -257,14 +276,18 @@ def _index_add(x: Var, index: Var, source: Var, alpha: Var, axis: int) -> Var:
 
 @op("IndexCopyBackward0")
 def _index_copy(x: Var, index: Var, source: Var, axis: int) -> Var:
-    written: Var = i.index_put(_lined(x), _lined(source), _lined(index), axis=axis, accumulate=False)
+    written: Var = i.index_put(
+        _lined(x), _lined(source), _lined(index), axis=axis, accumulate=False
+    )
     return written.reshape(x.shape)
 
 
 @op("IndexFillBackward0")
 def _index_fill(x: Var, index: Var, value: Var, axis: int) -> Var:
     base = _lined(x)
-    written: Var = i.index_put(base, value.astype(x.dtype), _lined(index), axis=axis, accumulate=False)
+    written: Var = i.index_put(
+        base, value.astype(x.dtype), _lined(index), axis=axis, accumulate=False
+    )
     return written.reshape(x.shape)
 
 
@@ -278,11 +301,15 @@ def _check_vector(name: str, index: TensorCore) -> None:
         raise IndexError(f"{name}(): Index is supposed to be a vector, got {index.ndim} dimensions")
 
 
-def _check_slices(name: str, input: TensorCore, axis: int, index: TensorCore, source: TensorCore) -> None:
+def _check_slices(
+    name: str, input: TensorCore, axis: int, index: TensorCore, source: TensorCore
+) -> None:
     """Raise where ``source`` is not what ``input`` is, with one place along the axis for each index."""
     count, have = index._aval().size, source.shape[axis] if source.ndim else 1
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"{name}: self ({input.dtype}) and source ({source.dtype}) must have the same scalar type")
+        raise RuntimeError(
+            f"{name}: self ({input.dtype}) and source ({source.dtype}) must have the same scalar type"
+        )
     if count != have:
         kind = IndexError if name == "index_copy_()" else RuntimeError
         raise kind(
@@ -300,7 +327,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     axis = wrap_dim(dim, input.ndim)
     _check_vector("index_select", index)
     if not input.ndim and index._aval().size != 1:
-        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index._aval().size} value(s)")
+        raise RuntimeError(
+            f"index_select(): Index to scalar can have only 1 value, got {index._aval().size} value(s)"
+        )
     bounded(input, index, axis, IndexError)
     return dispatch(_index_select, (input, index), (axis,))
 
@@ -363,7 +392,9 @@ def _within_flat(input: TensorCore, index: TensorCore, count: int) -> None:
     array = index._array()
     if array.size and (array.min() < -count or array.max() >= count):
         bad = array[(array < -count) | (array >= count)].reshape(-1)[0]
-        raise IndexError(f"out of range: tried to access index {bad} on a tensor of {count} elements.")
+        raise IndexError(
+            f"out of range: tried to access index {bad} on a tensor of {count} elements."
+        )
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -431,7 +462,9 @@ def _truths(name: str, mask: TensorCore, input: TensorCore) -> tuple[Any, tuple[
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``value`` (a number or a 0-d tensor) where ``mask`` is true, else ``input``; both are broadcast."""
     if mask.dtype is not bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
+        )
     _check_scalar("masked_fill_", value)
     chosen = _masked_fill_tensor if isinstance(value, TensorCore) else _masked_fill
     return dispatch(chosen, (input, mask, value))
@@ -508,12 +541,25 @@ class PickMethods(TensorCore):
     """Tensor's methods that pick and write elements by index or mask."""
 
     gather, scatter, scatter_add, scatter_reduce = gather, scatter, scatter_add, scatter_reduce
-    take_along_dim, index_select, index_add, index_copy = take_along_dim, index_select, index_add, index_copy
+    take_along_dim, index_select, index_add, index_copy = (
+        take_along_dim,
+        index_select,
+        index_add,
+        index_copy,
+    )
     index_fill, take, put = index_fill, take, put
     masked_fill, masked_select, masked_scatter = masked_fill, masked_select, masked_scatter
     nonzero, argwhere = nonzero, argwhere
-    scatter_, scatter_add_, scatter_reduce_ = inplace(scatter), inplace(scatter_add), inplace(scatter_reduce)
-    index_add_, index_copy_, index_fill_ = inplace(index_add), inplace(index_copy), inplace(index_fill)
+    scatter_, scatter_add_, scatter_reduce_ = (
+        inplace(scatter),
+        inplace(scatter_add),
+        inplace(scatter_reduce),
+    )
+    index_add_, index_copy_, index_fill_ = (
+        inplace(index_add),
+        inplace(index_copy),
+        inplace(index_fill),
+    )
     put_, masked_fill_, masked_scatter_ = inplace(put), _fixed(masked_fill), _fixed(masked_scatter)
 
     def where(self, condition: Any, other: Any) -> Any:

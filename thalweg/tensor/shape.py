@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ..ops.composite import Op, op
 from ..ops.movement import strided, strided_at
 from .core import TensorCore
 from .dispatch import derived, dispatch
+from .inplace import check_writable
 from .reduce import wrap_dim
 from .view import View, row_major
 
@@ -260,7 +261,9 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     return permute(input, [taken[p] if p in taken else next(others) for p in range(rank)])
 
 
-def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+def moveaxis(
+    input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]
+) -> Tensor:
     """The axes ``source`` at the places ``destination``, the others in order around them."""
     return movedim(input, source, destination)
 
@@ -339,7 +342,9 @@ def sliced(input: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor
     """Elements ``range(start, stop, step)`` of an axis; bounds are already clipped."""
     layout = input._layout()
     dense = layout if input._view is None else View(layout.shape, row_major(layout.shape))
-    return walked(_slice, input, layout.slice(axis, start, stop, step), dense.slice(axis, start, stop, step))
+    return walked(
+        _slice, input, layout.slice(axis, start, stop, step), dense.slice(axis, start, stop, step)
+    )
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
@@ -351,7 +356,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= first <= size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {first})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {first})"
+        )
     first = first + size if first < 0 else first
     if first + length > size:
         raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({size}).")
@@ -363,7 +370,9 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     axis = wrap_dim(dimension, input.ndim)
     length = input.shape[axis] if input.ndim else 1
     if size > length:
-        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {length} but size is {size}")
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {axis} is {length} but size is {size}"
+        )
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     if size < 0:
@@ -373,7 +382,12 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
         if not v.shape:
             return View((size,), (1,), v.offset)
         shape = (*v.shape[:axis], (length - size) // step + 1, *v.shape[axis + 1 :], size)
-        strides = (*v.strides[:axis], v.strides[axis] * step, *v.strides[axis + 1 :], v.strides[axis])
+        strides = (
+            *v.strides[:axis],
+            v.strides[axis] * step,
+            *v.strides[axis + 1 :],
+            v.strides[axis],
+        )
         return View(shape, strides, v.offset)
 
     return walked(_unfold, input, windows(input._layout()), windows(_as_if_dense(input)))
@@ -402,7 +416,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return walked(_diagonal, input, along(input._layout()), along(_as_if_dense(input)))
 
 
-def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
+def as_strided(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
     """The storage of ``input`` at any shape, strides and offset, counted in elements."""
     shape, strides = tuple(size), tuple(stride)
     if len(shape) != len(strides):
@@ -421,8 +437,12 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
         source = input._base if input._base is not None else input
     start = source._layout()
     if source.requires_grad and not start.is_contiguous():
-        raise RuntimeError("as_strided: the tape cannot follow it on a strided view: use contiguous() first")
-    return derived(_as_strided, source, View(shape, strides, offset), (shape, strides, offset - start.offset))
+        raise RuntimeError(
+            "as_strided: the tape cannot follow it on a strided view: use contiguous() first"
+        )
+    return derived(
+        _as_strided, source, View(shape, strides, offset), (shape, strides, offset - start.offset)
+    )
 
 
 # Measures
@@ -457,6 +477,25 @@ def is_contiguous(input: TensorCore, memory_format: Any = None) -> bool:
     return input._view is None or input._view.is_contiguous()
 
 
+# In place
+
+
+def _turned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method ``name_`` of a view function: the tensor itself looks at its storage in the new way."""
+
+    def method(self: Any, *args: Any) -> Any:
+        check_writable(self)
+        new = function(self, *args)
+        self._view, self._node, self._nr, self._seen = new._view, new._node, new._nr, None
+        if self._base is not None:
+            self._derive, self._made_at = new._derive, new._made_at
+        return self
+
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    method.__doc__ = f"{function.__doc__} In place."
+    return method
+
+
 class ShapeMethods(TensorCore):
     """Tensor's methods that give views, and its measures."""
 
@@ -473,6 +512,13 @@ class ShapeMethods(TensorCore):
     movedim, moveaxis = movedim, moveaxis
     expand, expand_as, broadcast_to = expand, expand_as, broadcast_to
     select, narrow, unfold, diagonal, as_strided = select, narrow, unfold, diagonal, as_strided
+    squeeze_, unsqueeze_, t_, transpose_ = (
+        _turned(squeeze),
+        _turned(unsqueeze),
+        _turned(t),
+        _turned(transpose),
+    )
+    swapaxes_, swapdims_ = _turned(swapaxes), _turned(swapdims)
     size, stride, numel, nelement, is_contiguous = size, stride, numel, numel, is_contiguous
 
     @property

@@ -11,6 +11,7 @@ from ..ops import indexing as i
 from ..ops import reduction as r
 from ..ops import sorting as s
 from ..ops.composite import Op, op
+from ..ops.movement import slice_
 from ..ops.reduction import reduced_shape
 from . import return_types
 from .arithmetic import maximum, minimum
@@ -59,7 +60,9 @@ def _argsort(x: Var, axis: int, descending: bool) -> Var:
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """(values, indices) in order along ``dim``. Equal elements keep their order; NaN counts as the largest."""
-    return return_types.sort(*dispatch(_sort, (input,), (wrap_dim(dim, input.ndim), bool(descending))))
+    return return_types.sort(
+        *dispatch(_sort, (input,), (wrap_dim(dim, input.ndim), bool(descending)))
+    )
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -92,7 +95,9 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
 # One element along an axis
 
 
-def _one_of(name: str, node: str, result: Any, places_of: Callable[[Var, int], Var], doc: str) -> Any:
+def _one_of(
+    name: str, node: str, result: Any, places_of: Callable[[Var, int], Var], doc: str
+) -> Any:
     """The function (input, dim, keepdim) that gives the values and indices at ``places_of(x, axis)``."""
 
     def composite(x: Var, axis: int, keepdim: bool) -> Pair:
@@ -120,10 +125,18 @@ def _arg(primitive: Any) -> Callable[[Var, int], Var]:
 
 
 max_dim = _one_of(
-    "max", "MaxBackward0", return_types.max, _arg(r.argmax), "(values, indices) of the largest along ``dim``."
+    "max",
+    "MaxBackward0",
+    return_types.max,
+    _arg(r.argmax),
+    "(values, indices) of the largest along ``dim``.",
 )
 min_dim = _one_of(
-    "min", "MinBackward0", return_types.min, _arg(r.argmin), "(values, indices) of the smallest along ``dim``."
+    "min",
+    "MinBackward0",
+    return_types.min,
+    _arg(r.argmin),
+    "(values, indices) of the smallest along ``dim``.",
 )
 mode = _one_of(
     "mode",
@@ -156,7 +169,9 @@ def _max_or_min(name: str, pair: Any, along: Any) -> Any:
 
     which = "largest" if name == "max" else "smallest"
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The {which}: of all elements, (values, indices) along ``dim``, or of each pair."
+    function.__doc__ = (
+        f"The {which}: of all elements, (values, indices) along ``dim``, or of each pair."
+    )
     return function
 
 
@@ -189,7 +204,7 @@ def _kthvalue(x: Var, k: int, axis: int, keepdim: bool) -> Pair:
     order = s.argtop(_lined(x), axis=axis, k=k, largest=False)
     starts, stops = [0] * order.ndim, list(order.shape)
     starts[axis] = k - 1
-    place = r.slice_(order, starts=tuple(starts), stops=tuple(stops), steps=(1,) * order.ndim)
+    place = slice_(order, starts=tuple(starts), stops=tuple(stops), steps=(1,) * order.ndim)
     return _picked(x, place, axis, keepdim)
 
 
@@ -198,7 +213,9 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     axis = wrap_dim(dim, input.ndim)
     size = input.shape[axis] if input.ndim else 1
     if not 1 <= k <= size:
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}: {k} of {size}")
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {axis}: {k} of {size}"
+        )
     return return_types.kthvalue(*dispatch(_kthvalue, (input,), (int(k), axis, bool(keepdim))))
 
 
@@ -218,7 +235,9 @@ def _running(name: str, node: str, result: Any, largest: bool) -> Any:
 
     function.__name__ = function.__qualname__ = name
     which = "largest" if largest else "smallest"
-    function.__doc__ = f"(values, indices) of the {which} so far along ``dim``; the last of equal ones."
+    function.__doc__ = (
+        f"(values, indices) of the {which} so far along ``dim``; the last of equal ones."
+    )
     return function
 
 
@@ -234,7 +253,9 @@ def _logcumsumexp(x: Var, axis: int) -> Var:
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sums of exponentials along ``dim``, without overflow."""
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(f"logcumsumexp: the input's type is {input.dtype}: convert it with .float()")
+        raise NotImplementedError(
+            f"logcumsumexp: the input's type is {input.dtype}: convert it with .float()"
+        )
     return dispatch(_logcumsumexp, (input,), (wrap_dim(dim, input.ndim),))
 
 
