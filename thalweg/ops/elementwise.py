@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir.aval import Aval, broadcast_shapes
 from ..ir.builder import Var
-from ..ir.dtype import DType, bool_
+from ..ir.dtype import DType, bool_, float32, float64
 from ..ir.primitive import GradRule, Primitive, primitive
 from .samples import Sample, binary, draw, integers, unary
 
@@ -337,7 +337,11 @@ cast: Primitive = primitive(
     grads=(lambda g, out, x, dtype: g.astype(x.dtype),),
     statics=("dtype",),
     elementwise=True,
-    samples=lambda: [((draw(3, 4),), {"dtype": bool_}), ((np.arange(3),), {"dtype": bool_})],
+    samples=lambda: [
+        ((draw(3, 4),), {"dtype": bool_}),
+        ((draw(3, 4),), {"dtype": float64}),
+        ((np.arange(3),), {"dtype": float32}),
+    ],
 )
 constant: Primitive = primitive(
     "constant",
