@@ -286,6 +286,7 @@ from .tensor.shape import (
     unflatten,
     unsqueeze,
 )
+from .tensor.softmax import log_softmax, softmax
 from .tensor.sorting import (
     argsort,
     cummax,

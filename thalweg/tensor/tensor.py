@@ -19,6 +19,7 @@ from .pointwise import PointwiseMethods
 from .random import RandomMethods
 from .reduce import ReduceMethods
 from .shape import ShapeMethods
+from .softmax import SoftmaxMethods
 from .sorting import SortMethods
 
 
@@ -30,6 +31,7 @@ class Tensor(
     PartMethods,
     IndexMethods,
     SortMethods,
+    SoftmaxMethods,
     ProductMethods,
     RandomMethods,
     ConvertMethods,
@@ -45,14 +47,22 @@ class Tensor(
         if len(data) == 1 and not isinstance(data[0], int):
             made = from_array(infer_array(data[0], None).astype(np.float32))
         else:
-            made = from_array(np.zeros(size_of(data), np.float32)) if data else from_array(np.zeros(0, np.float32))
+            made = (
+                from_array(np.zeros(size_of(data), np.float32))
+                if data
+                else from_array(np.zeros(0, np.float32))
+            )
         twin: Any = object.__new__(cls)
         twin._storage, twin._view, twin._node, twin._nr = made._storage, None, None, 0
         twin._requires_grad = False
         return twin
 
     def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
         """Add the gradient of this tensor to ``grad`` of every leaf it came from."""
         self._backward(self, gradient, retain_graph, create_graph, inputs)
@@ -82,9 +92,13 @@ class Tensor(
         """A tensor yet to be written, in this tensor's type by default."""
         return self.new_zeros(*size, dtype=dtype, requires_grad=requires_grad)
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    ) -> Tensor:
         """``fill_value`` everywhere, in this tensor's type by default."""
-        return from_array(np.full(size_of((size,)), fill_value, (dtype or self.dtype).numpy), requires_grad)
+        return from_array(
+            np.full(size_of((size,)), fill_value, (dtype or self.dtype).numpy), requires_grad
+        )
 
 
 set_result_class(Tensor)

@@ -13,7 +13,7 @@ from ...ops.composite import op
 from ...tensor import Tensor
 from ...tensor.creation import from_array
 from ...tensor.dispatch import dispatch
-from .activations import softmax_of
+from ...tensor.softmax import softmax_of
 from .linear import _noise
 
 __all__ = ["scaled_dot_product_attention"]

@@ -1,0 +1,75 @@
+"""Exponentials over their sum, along an axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ir.builder import Var
+from ..ir.dtype import DType
+from ..ops import elementwise as e
+from ..ops import reduction as r
+from ..ops.composite import floating, op
+from .core import TensorCore
+from .dispatch import dispatch
+from .reduce import wrap_dim
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def softmax_of(x: Var, axis: int) -> Var:
+    """exp(x) over its sum along an axis; the largest is taken out first, so that exp cannot overflow."""
+    if not x.ndim:
+        return x.ones_like()
+    shifted = e.exp(x - r.amax(x, axes=(axis,), keepdim=True)) if x.size else e.exp(x)
+    return shifted / shifted.sum((axis,), True)
+
+
+@op("SoftmaxBackward0")
+def _softmax(x: Var, axis: int, dtype: DType | None) -> Var:
+    return softmax_of(x.astype(dtype) if dtype else floating(x), axis)
+
+
+@op("LogSoftmaxBackward0")
+def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
+    x = x.astype(dtype) if dtype else floating(x)
+    if not x.ndim:
+        return x.zeros_like()
+    if not x.size:
+        return x
+    shifted = x - r.amax(x, axes=(axis,), keepdim=True)
+    return shifted - e.log(e.exp(shifted).sum((axis,), True))
+
+
+def _axis(dim: int | None, ndim: int, name: str) -> int:
+    if dim is None:
+        raise RuntimeError(
+            f"{name}: choose the axis with dim=, for example dim=-1; the input has {ndim}"
+        )
+    return wrap_dim(dim, ndim)
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """exp(x) over its sum along ``dim``; any shape in, the same out."""
+    return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """log(softmax(x)) along ``dim`` without overflow; any shape in, the same out."""
+    return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))
+
+
+class SoftmaxMethods(TensorCore):
+    """Tensor's methods along an axis that give probabilities."""
+
+    def softmax(self, dim: int, dtype: DType | None = None) -> Tensor:
+        """exp(x) over its sum along ``dim``."""
+        return softmax(self, dim, dtype=dtype)  # type: ignore[arg-type]
+
+    def log_softmax(self, dim: int, dtype: DType | None = None) -> Tensor:
+        """log(softmax(x)) along ``dim``, without overflow."""
+        return log_softmax(self, dim, dtype=dtype)  # type: ignore[arg-type]
