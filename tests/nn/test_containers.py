@@ -23,8 +23,19 @@ def outcome(action: Callable[[], Any]) -> str:
 def sequential(lib: Any) -> list[Any]:
     n = lib.nn
     m = n.Sequential(n.Linear(2, 3), n.ReLU(), n.Linear(3, 1))
-    named = n.Sequential(OrderedDict([("one", n.ReLU()), ("two", n.Tanh()), ("three", n.Sigmoid())]))
-    log: list[Any] = [repr(m), repr(named), len(m), m[-1], m[0:2], named[1:], named[-1], list(named)]
+    named = n.Sequential(
+        OrderedDict([("one", n.ReLU()), ("two", n.Tanh()), ("three", n.Sigmoid())])
+    )
+    log: list[Any] = [
+        repr(m),
+        repr(named),
+        len(m),
+        m[-1],
+        m[0:2],
+        named[1:],
+        named[-1],
+        list(named),
+    ]
     log += [
         outcome(lambda: m[7]),
         outcome(lambda: m["0"]).partition(":")[0],
@@ -41,7 +52,14 @@ def sequential(lib: Any) -> list[Any]:
         repr(m),
         repr(m.insert(-1, n.ELU())),
     ]
-    log += [m.pop(0), repr(m), m.extend([n.ReLU(), n.ReLU()]) is m, repr(m), repr(m + named), len(m)]
+    log += [
+        m.pop(0),
+        repr(m),
+        m.extend([n.ReLU(), n.ReLU()]) is m,
+        repr(m),
+        repr(m + named),
+        len(m),
+    ]
     log += [outcome(lambda: m + [n.ReLU()]), outcome(lambda: m.insert(99, n.ReLU()))]
     log += [outcome(lambda: m.insert(0, 3)).partition(":")[0]]
     m += n.Sequential(n.SiLU())
@@ -62,7 +80,13 @@ def sequential(lib: Any) -> list[Any]:
 def module_list(lib: Any) -> list[Any]:
     n = lib.nn
     m = n.ModuleList([n.Linear(1, 1) for _ in range(3)])
-    log: list[Any] = [repr(m), len(m), m[-1] is m[2], repr(m[1:]), [k for k, _ in m.named_parameters()]]
+    log: list[Any] = [
+        repr(m),
+        len(m),
+        m[-1] is m[2],
+        repr(m[1:]),
+        [k for k, _ in m.named_parameters()],
+    ]
     m.append(n.ReLU())
     m.insert(0, n.Tanh())
     m.extend([n.ReLU(), n.ReLU()])
@@ -102,7 +126,10 @@ def module_dict(lib: Any) -> list[Any]:
         outcome(lambda: m.update(3)),
         outcome(lambda: m.update([(1,)])).partition(":")[0],
     ]
-    log += [outcome(lambda: m.update([3])).partition(":")[0], outcome(lambda: m.update({"keys": n.ReLU()}))]
+    log += [
+        outcome(lambda: m.update([3])).partition(":")[0],
+        outcome(lambda: m.update({"keys": n.ReLU()})),
+    ]
     m.clear()
     return [*log, repr(m), len(m)]
 
@@ -143,8 +170,18 @@ def parameter_dict(lib: Any) -> list[Any]:
         m["c"],
         type(m["b"]).__name__,
     ]
-    log += [[k for k, _ in m.named_parameters()], m.get("zzz", 5), m.setdefault("d", lib.ones(1)).tolist()]
-    log += [list(m.items())[0][0], len(list(m.values())), m.pop("c"), m.popitem()[0], list(reversed(m))]
+    log += [
+        [k for k, _ in m.named_parameters()],
+        m.get("zzz", 5),
+        m.setdefault("d", lib.ones(1)).tolist(),
+    ]
+    log += [
+        list(m.items())[0][0],
+        len(list(m.values())),
+        m.pop("c"),
+        m.popitem()[0],
+        list(reversed(m)),
+    ]
     log += [
         sorted((m | n.ParameterDict({"z": lib.ones(1)})).keys()),
         list(m.copy()),

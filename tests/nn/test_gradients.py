@@ -32,7 +32,9 @@ def test_clip_grad_norm_is_torchs(norm_type: Any, max_norm: float) -> None:
         m = model(lib)
         total = lib.nn.utils.clip_grad_norm_(m.parameters(), max_norm, norm_type)
         assert not total.requires_grad
-        found.append([total.numpy(), *(p.grad.numpy() for p in m.parameters() if p.grad is not None)])
+        found.append(
+            [total.numpy(), *(p.grad.numpy() for p in m.parameters() if p.grad is not None)]
+        )
     for mine, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 

@@ -43,8 +43,12 @@ FILLS = [
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("name", "shape", "options"), FILLS, ids=[f"{n}{s}{o}" for n, s, o in FILLS])
-def test_draws_are_torchs(name: str, shape: tuple[int, ...], options: dict[str, Any], dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "shape", "options"), FILLS, ids=[f"{n}{s}{o}" for n, s, o in FILLS]
+)
+def test_draws_are_torchs(
+    name: str, shape: tuple[int, ...], options: dict[str, Any], dtype: str
+) -> None:
     torch = pytest.importorskip("torch")
     found = []
     for lib in (tw, torch):
@@ -59,7 +63,8 @@ def test_draws_are_torchs(name: str, shape: tuple[int, ...], options: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "name", ["uniform_", "normal_", "trunc_normal_", "xavier_normal_", "kaiming_uniform_", "orthogonal_"]
+    "name",
+    ["uniform_", "normal_", "trunc_normal_", "xavier_normal_", "kaiming_uniform_", "orthogonal_"],
 )
 def test_a_generator_of_ones_own(name: str) -> None:
     fill = getattr(init, name)
@@ -73,7 +78,16 @@ def test_a_generator_of_ones_own(name: str) -> None:
 
 def test_gains_are_torchs() -> None:
     torch = pytest.importorskip("torch")
-    for name in ("linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"):
+    for name in (
+        "linear",
+        "conv2d",
+        "conv_transpose3d",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "selu",
+    ):
         assert init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
     assert init.calculate_gain("leaky_relu", 0.2) == torch.nn.init.calculate_gain("leaky_relu", 0.2)
 
@@ -112,7 +126,9 @@ def test_deprecated_names_warn_and_work() -> None:
     for name in dir(init):
         if callable(getattr(init, name + "_", None)):
             assert getattr(init, name).__name__ == name
-    with pytest.warns(FutureWarning, match=r"`nn.init.ones_like`|`nn.init.constant` is now deprecated"):
+    with pytest.warns(
+        FutureWarning, match=r"`nn.init.ones_like`|`nn.init.constant` is now deprecated"
+    ):
         assert init.constant(tw.empty(2), 3.0).tolist() == [3.0, 3.0]
 
 

@@ -13,7 +13,9 @@ import thalweg as tw
 from thalweg import nn
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*has not repeated itself"),  # each case is a loop of its own
+    pytest.mark.filterwarnings(
+        "ignore:.*has not repeated itself"
+    ),  # each case is a loop of its own
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
     pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss"),
 ]
@@ -136,7 +138,11 @@ LAYERS = [
 def settings(layer: Any) -> dict[str, Any]:
     """The public attributes that are neither parameters, buffers nor modules."""
     registered = {*layer._parameters, *layer._buffers, *layer._modules}
-    return {k: v for k, v in sorted(vars(layer).items()) if not k.startswith("_") and k not in registered}
+    return {
+        k: v
+        for k, v in sorted(vars(layer).items())
+        if not k.startswith("_") and k not in registered
+    }
 
 
 def made(lib: Any, text: str) -> Any:
@@ -150,7 +156,9 @@ def test_layer_is_torchs(text: str) -> None:
     mine, theirs = made(tw, text), made(torch, text)
     assert repr(mine) == repr(theirs)
     assert repr(settings(mine)) == repr(settings(theirs))
-    assert list(mine._parameters) == list(theirs._parameters) and list(mine._buffers) == list(theirs._buffers)
+    assert list(mine._parameters) == list(theirs._parameters) and list(mine._buffers) == list(
+        theirs._buffers
+    )
     assert list(mine.state_dict()) == list(theirs.state_dict())
     assert mine.state_dict()._metadata == theirs.state_dict()._metadata
     for name, value in mine.state_dict().items():
@@ -163,11 +171,16 @@ def test_layer_is_torchs(text: str) -> None:
 FREE = ("Parameter", "Buffer")  # PyTorch's take anything
 
 
-@pytest.mark.parametrize("name", [n for n in nn.__all__ if isinstance(getattr(nn, n), type) and n not in FREE])
+@pytest.mark.parametrize(
+    "name", [n for n in nn.__all__ if isinstance(getattr(nn, n), type) and n not in FREE]
+)
 def test_signature_is_torchs(name: str) -> None:
     torch = pytest.importorskip("torch")
     mine, theirs = (
-        [(p.name, p.kind, p.default) for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()]
+        [
+            (p.name, p.kind, p.default)
+            for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()
+        ]
         for lib in (tw, torch)
     )
     assert mine == theirs
@@ -179,8 +192,13 @@ def test_methods_are_torchs() -> None:
     for name, method in inspect.getmembers(torch.nn.Module, inspect.isfunction):
         if name.startswith("_") or name in absent:
             continue
-        mine = [(p.name, p.kind, p.default) for p in inspect.signature(getattr(nn.Module, name)).parameters.values()]
-        assert mine == [(p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()], name
+        mine = [
+            (p.name, p.kind, p.default)
+            for p in inspect.signature(getattr(nn.Module, name)).parameters.values()
+        ]
+        assert mine == [
+            (p.name, p.kind, p.default) for p in inspect.signature(method).parameters.values()
+        ], name
 
 
 # What they compute, and its gradients
@@ -267,7 +285,9 @@ def test_forward_and_gradients_are_torchs(text: str, shape: tuple[int, ...]) -> 
     torch = pytest.importorskip("torch")
     data = np.random.default_rng(3).normal(size=shape)
     theirs_layer = made(torch, text).double()
-    state = {name: tw.tensor(value.numpy().copy()) for name, value in theirs_layer.state_dict().items()}
+    state = {
+        name: tw.tensor(value.numpy().copy()) for name, value in theirs_layer.state_dict().items()
+    }
     mine_layer = made(tw, text).double()
     mine_layer.load_state_dict(state)
     found = []
@@ -354,7 +374,9 @@ def test_comparison_is_torchs(text: str, kind: int) -> None:
     theirs_layer = made(torch, text).double()
     for lib in (tw, torch):
         layer = made(lib, text).double()
-        layer.load_state_dict({k: lib.tensor(v.numpy().copy()) for k, v in theirs_layer.state_dict().items()})
+        layer.load_state_dict(
+            {k: lib.tensor(v.numpy().copy()) for k, v in theirs_layer.state_dict().items()}
+        )
         x = lib.tensor(inputs[0], requires_grad=True)
         y = layer(x, *[lib.tensor(v) for v in inputs[1:]])
         y.sum().backward()
@@ -368,7 +390,9 @@ def test_transposed_convolution_to_a_given_size() -> None:
     x = tw.ones(1, 1, 4, 4)
     assert layer(x).shape == (1, 1, 9, 9) and layer(x, (10, 9)).shape == (1, 1, 10, 9)
     assert layer(x, (1, 1, 9, 10)).shape == (1, 1, 9, 10)
-    with pytest.raises(ValueError, match=r"requested an output size of \[11, 9\], but valid sizes range"):
+    with pytest.raises(
+        ValueError, match=r"requested an output size of \[11, 9\], but valid sizes range"
+    ):
         layer(x, (11, 9))
     with pytest.raises(ValueError, match="must have 2 or 4 elements"):
         layer(x, (9,))
@@ -424,7 +448,10 @@ def test_embedding_padding_row_is_zero_and_gets_no_gradient() -> None:
 def test_embedding_from_pretrained() -> None:
     rows = tw.tensor([[1.0, 2.0], [3.0, 4.0]])
     table = nn.Embedding.from_pretrained(rows)
-    assert table(tw.tensor([1, 0])).tolist() == [[3.0, 4.0], [1.0, 2.0]] and not table.weight.requires_grad
+    assert (
+        table(tw.tensor([1, 0])).tolist() == [[3.0, 4.0], [1.0, 2.0]]
+        and not table.weight.requires_grad
+    )
     assert nn.Embedding.from_pretrained(rows, freeze=False).weight.requires_grad
 
 
@@ -439,8 +466,16 @@ def test_old_loss_arguments() -> None:
 
 WRONG = [
     (lambda: nn.Conv2d(1, 1, 3, groups=0), ValueError, "groups must be a positive integer, got 0"),
-    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "in_channels must be divisible by groups: 3"),
-    (lambda: nn.Conv2d(4, 3, 3, groups=2), ValueError, "out_channels must be divisible by groups: 3"),
+    (
+        lambda: nn.Conv2d(3, 4, 3, groups=2),
+        ValueError,
+        "in_channels must be divisible by groups: 3",
+    ),
+    (
+        lambda: nn.Conv2d(4, 3, 3, groups=2),
+        ValueError,
+        "out_channels must be divisible by groups: 3",
+    ),
     (lambda: nn.Conv2d(1, 1, 3, padding="full"), ValueError, "Invalid padding string 'full'"),
     (lambda: nn.Conv2d(1, 1, 3, 2, padding="same"), ValueError, "not supported for strided"),
     (lambda: nn.Conv2d(1, 1, 3, padding_mode="odd"), ValueError, "padding_mode must be one of"),
@@ -457,8 +492,16 @@ WRONG = [
     (lambda: nn.BatchNorm1d(2)(tw.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
     (lambda: nn.BatchNorm2d(2)(tw.ones(2, 2)), ValueError, "expected 4D input (got 2D input)"),
     (lambda: nn.Softmax2d()(tw.ones(2)), ValueError, "3D or 4D, got 1D"),
-    (lambda: nn.ConvTranspose1d(1, 1, 3, padding_mode="reflect"), ValueError, 'Only "zeros" padding mode'),
-    (lambda: nn.InstanceNorm1d(2)(tw.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
+    (
+        lambda: nn.ConvTranspose1d(1, 1, 3, padding_mode="reflect"),
+        ValueError,
+        'Only "zeros" padding mode',
+    ),
+    (
+        lambda: nn.InstanceNorm1d(2)(tw.ones(2)),
+        ValueError,
+        "expected 2D or 3D input (got 1D input)",
+    ),
     (lambda: nn.TripletMarginLoss(margin=0), ValueError, "margin to be greater than 0, got 0"),
     (lambda: nn.Linear(2, 2, device="cuda"), RuntimeError, "not available"),
 ]

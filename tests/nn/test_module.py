@@ -98,14 +98,22 @@ def attributes(lib: Any) -> list[Any]:
         ("weight", lib.nn.ReLU()),
         ("bias", "text"),
     ):
-        log.append(outcome(lambda name=name, value=value: setattr(m, name, value)).replace("nn.modules.", "nn."))
+        log.append(
+            outcome(lambda name=name, value=value: setattr(m, name, value)).replace(
+                "nn.modules.", "nn."
+            )
+        )
     m.bias = None
     log += [m.bias, list(m._parameters), [n for n, _ in m.named_parameters()]]
     m.bias = lib.nn.Parameter(lib.ones(2))
     m.extra = 1
     m.extra = lib.nn.Parameter(lib.ones(3))
     log += [list(m._parameters), "extra" in m.state_dict()]
-    m.extra = lib.nn.ReLU() if outcome(lambda: setattr(m, "extra", lib.nn.ReLU())).startswith("None") else None
+    m.extra = (
+        lib.nn.ReLU()
+        if outcome(lambda: setattr(m, "extra", lib.nn.ReLU())).startswith("None")
+        else None
+    )
     del m.extra
     log.append(hasattr(m, "extra"))
     m.child = lib.nn.ReLU()
@@ -162,7 +170,11 @@ def before_init(lib: Any) -> list[Any]:
             super().__init__()
 
     given = (lib.nn.Parameter(lib.ones(1)), lib.nn.ReLU(), lib.nn.Buffer(lib.ones(1)))
-    return [*(outcome(lambda v=v: Early(v)) for v in given), Early(3).value, repr(Early(lib.ones(1)).value)]
+    return [
+        *(outcome(lambda v=v: Early(v)) for v in given),
+        Early(3).value,
+        repr(Early(lib.ones(1)).value),
+    ]
 
 
 def calling(lib: Any) -> list[Any]:
@@ -235,13 +247,29 @@ def copying(lib: Any) -> list[Any]:
         pickle.loads(pickle.dumps(lib.nn.Sequential(lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2)))),
     ):
         names = [n for n, _ in twin.named_parameters()]
-        log.append((names, [t.shape == s.shape for t, s in zip(twin.parameters(), twin.parameters(), strict=True)]))
+        log.append(
+            (
+                names,
+                [
+                    t.shape == s.shape
+                    for t, s in zip(twin.parameters(), twin.parameters(), strict=True)
+                ],
+            )
+        )
     twin = copy.deepcopy(m)
     log += [twin.tied is twin.a.fc, twin.tied.weight is twin.a.fc.weight, twin.scale is not m.scale]
-    log += [type(twin.scale).__name__, twin.scale.requires_grad, twin._parameters["scale"] is twin.scale]
+    log += [
+        type(twin.scale).__name__,
+        twin.scale.requires_grad,
+        twin._parameters["scale"] is twin.scale,
+    ]
     with lib.no_grad():
         twin.a.fc.weight.fill_(5)
-    log += [m.a.fc.weight.tolist() == twin.a.fc.weight.tolist(), twin._parameters["absent"], twin.no_buffer]
+    log += [
+        m.a.fc.weight.tolist() == twin.a.fc.weight.tolist(),
+        twin._parameters["absent"],
+        twin.no_buffer,
+    ]
     twin.scale = lib.nn.Parameter(lib.zeros(2))
     return [*log, m.scale.tolist(), twin.scale.tolist(), list(twin.state_dict())]
 
@@ -275,7 +303,10 @@ def directory(lib: Any) -> list[Any]:
     m.register_buffer("stat", lib.zeros(1))
     m.one = lib.nn.Parameter(lib.zeros(1))
     names = dir(m)
-    return [[n in names for n in ("stat", "one", "forward", "training", "0")], names == sorted(names)]
+    return [
+        [n in names for n in ("stat", "one", "forward", "training", "0")],
+        names == sorted(names),
+    ]
 
 
 def call_super_init(lib: Any) -> list[Any]:
@@ -318,7 +349,9 @@ def test_plain_list_registers_nothing() -> None:
 
 def test_tensor_over_parameter_is_refused() -> None:
     m = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match="cannot assign 'thalweg.FloatTensor' as parameter 'weight'"):
+    with pytest.raises(
+        TypeError, match="cannot assign 'thalweg.FloatTensor' as parameter 'weight'"
+    ):
         m.weight = tw.zeros(2, 2)  # type: ignore[assignment]
     assert isinstance(m.weight, nn.Parameter)
 
@@ -328,7 +361,9 @@ def test_missing_super_init_is_said() -> None:
         def __init__(self) -> None:
             self.layer = nn.ReLU()
 
-    with pytest.raises(AttributeError, match=r"cannot assign module before Module.__init__\(\) call"):
+    with pytest.raises(
+        AttributeError, match=r"cannot assign module before Module.__init__\(\) call"
+    ):
         Early()
 
 

@@ -55,7 +55,9 @@ def pre_hooks(lib: Any) -> list[Any]:
     m.register_forward_pre_hook(lambda mod, args: args[0] + 1)
     m.register_forward_pre_hook(lambda mod, args: (args[0] * 10,), prepend=True)
     log.append(m(x).tolist())
-    extra = m.register_forward_pre_hook(lambda mod, args, kwargs: (args, {"factor": 5.0}), with_kwargs=True)
+    extra = m.register_forward_pre_hook(
+        lambda mod, args, kwargs: (args, {"factor": 5.0}), with_kwargs=True
+    )
     log.append(m(x).tolist())
     extra.remove()
     m.register_forward_pre_hook(lambda mod, args, kwargs: 3, with_kwargs=True)
@@ -65,7 +67,9 @@ def pre_hooks(lib: Any) -> list[Any]:
 def always_called(lib: Any) -> list[Any]:
     m, log = module_of(lib), []
     m.register_forward_hook(lambda mod, args, out: log.append(("sometimes", out is None)))
-    m.register_forward_hook(lambda mod, args, out: log.append(("always", out is None)), always_call=True)
+    m.register_forward_hook(
+        lambda mod, args, out: log.append(("always", out is None)), always_call=True
+    )
 
     def failing(mod: Any, args: Any, out: Any) -> None:
         raise KeyError("hook")
@@ -86,8 +90,12 @@ def global_hooks(lib: Any) -> list[Any]:
     handles = [
         place.register_module_forward_pre_hook(lambda mod, args: log.append("pre")),
         place.register_module_forward_hook(lambda mod, args, out: log.append("post") or out + 1),
-        place.register_module_forward_hook(lambda mod, args, kwargs, out: log.append(sorted(kwargs)), with_kwargs=True),
-        place.register_module_forward_hook(lambda mod, args, out: log.append(out is None), always_call=True),
+        place.register_module_forward_hook(
+            lambda mod, args, kwargs, out: log.append(sorted(kwargs)), with_kwargs=True
+        ),
+        place.register_module_forward_hook(
+            lambda mod, args, out: log.append(out is None), always_call=True
+        ),
     ]
     m.register_forward_hook(lambda mod, args, out: log.append("own") or out * 10)
     log += [m(x, factor=2.0).tolist(), outcome(lambda: m(x, factor=0))]
@@ -100,9 +108,13 @@ def registration_hooks(lib: Any) -> list[Any]:
     place = lib.nn.hooks if hasattr(lib.nn, "hooks") else lib.nn.modules.module
     log: list[Any] = []
     handles = [
-        place.register_module_parameter_registration_hook(lambda m, name, p: log.append(("p", name))),
+        place.register_module_parameter_registration_hook(
+            lambda m, name, p: log.append(("p", name))
+        ),
         place.register_module_buffer_registration_hook(lambda m, name, b: log.append(("b", name))),
-        place.register_module_module_registration_hook(lambda m, name, c: log.append(("m", name)) or lib.nn.Tanh()),
+        place.register_module_module_registration_hook(
+            lambda m, name, c: log.append(("m", name)) or lib.nn.Tanh()
+        ),
     ]
     try:
         m = lib.nn.Sequential(lib.nn.BatchNorm1d(1))
@@ -119,7 +131,9 @@ def backward_hooks(lib: Any) -> list[Any]:
         m.weight.fill_(2.0)
     log: list[Any] = []
     shown = lambda grads: [None if g is None else g.tolist() for g in grads]  # noqa: E731
-    handle = m.register_full_backward_hook(lambda mod, gin, gout: log.append((shown(gin), shown(gout))))
+    handle = m.register_full_backward_hook(
+        lambda mod, gin, gout: log.append((shown(gin), shown(gout)))
+    )
     m.register_full_backward_pre_hook(lambda mod, gout: log.append(("pre", shown(gout))))
     x = lib.ones(3, 2, requires_grad=True)
     y = m(x)
@@ -188,7 +202,9 @@ def test_wrong_number_of_gradients_is_said() -> None:
 
 def test_input_without_gradient() -> None:
     m, seen = nn.Linear(1, 1), []
-    handle = m.register_full_backward_hook(lambda mod, gin, gout: seen.append((gin, gout[0].tolist())))
+    handle = m.register_full_backward_hook(
+        lambda mod, gin, gout: seen.append((gin, gout[0].tolist()))
+    )
     m(tw.ones(1, 1)).sum().backward()
     assert seen == [((None,), [[1.0]])] and m.weight.grad is not None
     handle.remove()

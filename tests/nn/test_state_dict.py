@@ -22,14 +22,19 @@ def outcome(action: Callable[[], Any]) -> str:
 
 
 def net(lib: Any) -> Any:
-    return lib.nn.Sequential(lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2), lib.nn.Sequential(lib.nn.Linear(2, 1)))
+    return lib.nn.Sequential(
+        lib.nn.Linear(2, 2), lib.nn.BatchNorm1d(2), lib.nn.Sequential(lib.nn.Linear(2, 1))
+    )
 
 
 def giving(lib: Any) -> list[Any]:
     m = net(lib)
     state = m.state_dict()
     log = [list(state), type(state).__name__, list(state._metadata.items())]
-    log += [state["0.weight"].requires_grad, m.state_dict(keep_vars=True)["0.weight"] is m[0].weight]
+    log += [
+        state["0.weight"].requires_grad,
+        m.state_dict(keep_vars=True)["0.weight"] is m[0].weight,
+    ]
     with lib.no_grad():
         m[0].bias.fill_(7.0)
     log += [state["0.bias"].tolist()]
@@ -41,14 +46,21 @@ def giving(lib: Any) -> list[Any]:
 def taking(lib: Any) -> list[Any]:
     a, b = net(lib), net(lib)
     kept = b[0].weight
-    log = [b.load_state_dict(a.state_dict()), b[0].weight is kept, (b[0].weight == a[0].weight).all().item()]
+    log = [
+        b.load_state_dict(a.state_dict()),
+        b[0].weight is kept,
+        (b[0].weight == a[0].weight).all().item(),
+    ]
     state = a.state_dict()
     del state["0.weight"], state["2.0.bias"]
     state["extra"] = lib.ones(1)
     state["2.0.more"] = lib.ones(1)
     state["0.weight.deep"] = lib.ones(1)
     log += [outcome(lambda: b.load_state_dict(state)), b.load_state_dict(state, strict=False)]
-    log += [b.load_state_dict(state, strict=False).missing_keys, str(b.load_state_dict(a.state_dict()))]
+    log += [
+        b.load_state_dict(state, strict=False).missing_keys,
+        str(b.load_state_dict(a.state_dict())),
+    ]
     wrong = dict(a.state_dict())
     wrong["0.weight"] = lib.ones(3, 2)
     wrong["0.bias"] = 3
@@ -61,11 +73,18 @@ def assigning(lib: Any) -> list[Any]:
     m = net(lib)
     m[0].weight.requires_grad_(False)
     kept = m[0].weight
-    state = {k: (v.double() if v.dtype == lib.float32 else v) for k, v in net(lib).state_dict().items()}
+    state = {
+        k: (v.double() if v.dtype == lib.float32 else v) for k, v in net(lib).state_dict().items()
+    }
     m.load_state_dict(state)
     log = [str(m[0].weight.dtype), m[0].weight is kept]
     m.load_state_dict(state, assign=True)
-    log += [str(m[0].weight.dtype), m[0].weight is kept, m[0].weight.requires_grad, m[0].bias.requires_grad]
+    log += [
+        str(m[0].weight.dtype),
+        m[0].weight is kept,
+        m[0].weight.requires_grad,
+        m[0].bias.requires_grad,
+    ]
     log += [
         type(m[0].weight).__name__,
         str(m[1].running_mean.dtype),
@@ -104,8 +123,12 @@ def hooks(lib: Any) -> list[Any]:
     m = net(lib)
     log: list[Any] = []
     m.register_state_dict_pre_hook(lambda mod, prefix, keep: log.append(("pre", prefix, keep)))
-    post = m.register_state_dict_post_hook(lambda mod, state, prefix, meta: log.append(("post", len(state), meta)))
-    m[0]._register_state_dict_hook(lambda mod, state, prefix, meta: state.pop(prefix + "bias") is None or None)
+    post = m.register_state_dict_post_hook(
+        lambda mod, state, prefix, meta: log.append(("post", len(state), meta))
+    )
+    m[0]._register_state_dict_hook(
+        lambda mod, state, prefix, meta: state.pop(prefix + "bias") is None or None
+    )
     log.append(list(m.state_dict()))
     post.remove()
     bad = m.register_state_dict_post_hook(lambda mod, state, prefix, meta: 3)
@@ -114,7 +137,9 @@ def hooks(lib: Any) -> list[Any]:
     m.register_load_state_dict_pre_hook(
         lambda mod, state, prefix, *rest: log.append((type(mod).__name__, prefix, len(rest)))
     )
-    m[2]._register_load_state_dict_pre_hook(lambda state, prefix, *rest: state.update({prefix + "0.bias": state["b"]}))
+    m[2]._register_load_state_dict_pre_hook(
+        lambda state, prefix, *rest: state.update({prefix + "0.bias": state["b"]})
+    )
     m.register_load_state_dict_post_hook(lambda mod, keys: keys.missing_keys.clear())
     state = net(lib).state_dict()
     del state["0.weight"], state["2.0.bias"]

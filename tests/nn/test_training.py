@@ -58,13 +58,23 @@ def clipped(lib: Any) -> list[Any]:
 
 
 def tied(lib: Any) -> list[Any]:
-    m = filled(lib, lib.nn.Sequential(lib.nn.Linear(4, 4), lib.nn.Tanh(), lib.nn.Linear(4, 4), lib.nn.Linear(4, 2)))
+    m = filled(
+        lib,
+        lib.nn.Sequential(
+            lib.nn.Linear(4, 4), lib.nn.Tanh(), lib.nn.Linear(4, 4), lib.nn.Linear(4, 2)
+        ),
+    )
     m[2].weight = m[0].weight
     x, y = data(lib)
     losses = [stepped(lib, m, x, y).item() for _ in range(5)]
     twin = copy.deepcopy(m)
     losses += [stepped(lib, twin, x, y).item() for _ in range(3)]
-    return [losses, twin[0].weight is twin[2].weight, m[0].weight.tolist(), len(list(m.parameters()))]
+    return [
+        losses,
+        twin[0].weight is twin[2].weight,
+        m[0].weight.tolist(),
+        len(list(m.parameters())),
+    ]
 
 
 def frozen_and_thawed(lib: Any) -> list[Any]:
@@ -124,7 +134,11 @@ def recurrent(lib: Any) -> list[Any]:
             self.state = None
 
         def forward(self, x: Any) -> Any:
-            before = lib.zeros(x.shape[0], 2, dtype=lib.float64) if self.state is None else self.state.detach()
+            before = (
+                lib.zeros(x.shape[0], 2, dtype=lib.float64)
+                if self.state is None
+                else self.state.detach()
+            )
             self.state = lib.tanh(self.inner(lib.cat([x, before], 1)))
             return self.state
 

@@ -151,14 +151,19 @@ class Hardtanh(_InPlace):
         max_value: float | None = None,
     ) -> None:
         super().__init__(inplace)
-        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
+        for old, new, value in (
+            ("min_value", "min_val", min_value),
+            ("max_value", "max_val", max_value),
+        ):
             if value is not None:
                 message = f"keyword argument `{old}` is deprecated and rename to `{new}`"
                 warnings.warn(message, FutureWarning, stacklevel=2)
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         if self.max_val <= self.min_val:
-            raise AssertionError(f"max_val must be larger than min_val: {self.max_val} against {self.min_val}")
+            raise AssertionError(
+                f"max_val must be larger than min_val: {self.max_val} against {self.min_val}"
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
@@ -372,7 +377,11 @@ class PReLU(Module):
     weight: Parameter
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DType | None = None
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: Any = None,
+        dtype: DType | None = None,
     ) -> None:
         super().__init__()
         self.num_parameters = num_parameters

@@ -37,7 +37,9 @@ class Boundary:
         before: hooks ``(module, grad_output)``.
     """
 
-    def __init__(self, module: Any, after: list[Callable[..., Any]], before: list[Callable[..., Any]]) -> None:
+    def __init__(
+        self, module: Any, after: list[Callable[..., Any]], before: list[Callable[..., Any]]
+    ) -> None:
         self._module, self._after, self._before = module, after, before
         self._grad_output: Grads | None = None
         self._n_inputs = 0
@@ -84,7 +86,9 @@ class Boundary:
     def _without_inputs(self, grad_output: Grads) -> None:
         for hook in self._after:
             changed = hook(self._module, (None,) * self._n_inputs, grad_output)
-            if changed is not None and not (isinstance(changed, tuple) and all(c is None for c in changed)):
+            if changed is not None and not (
+                isinstance(changed, tuple) and all(c is None for c in changed)
+            ):
                 raise RuntimeError(
                     "Backward hook for Modules where no input requires gradient should always return None or "
                     "None for all gradients."
@@ -106,7 +110,9 @@ class Boundary:
 
 def _places(values: tuple[Any, ...]) -> list[int]:
     """Which of ``values`` are floating-point tensors; none where no gradient flows."""
-    places = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.dtype.is_floating_point]
+    places = [
+        k for k, v in enumerate(values) if isinstance(v, Tensor) and v.dtype.is_floating_point
+    ]
     flows = is_grad_enabled() and any(values[k].requires_grad for k in places)
     return places if flows else []
 

@@ -117,7 +117,9 @@ class Sequential(_Numbered):
 
 def _check_sequential(what: str, other: Any) -> None:
     if not isinstance(other, Sequential):
-        raise ValueError(f"{what} supports only objects of Sequential class, but {type(other)} is given.")
+        raise ValueError(
+            f"{what} supports only objects of Sequential class, but {type(other)} is given."
+        )
 
 
 def _check_times(times: Any) -> None:
@@ -157,7 +159,9 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add all of ``modules`` at the end; gives this list."""
         if not isinstance(modules, Iterable):
-            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
+            raise TypeError(
+                f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -283,13 +287,17 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Self:
         """Add all of ``values`` at the end; gives this list."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+            raise TypeError(
+                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
+            )
         for value in list(values):
             self.append(value)
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({k}): {_described(value, dtype=True)}" for k, value in enumerate(self))
+        return "\n".join(
+            f"  ({k}): {_described(value, dtype=True)}" for k, value in enumerate(self)
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -315,7 +323,9 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"ParameterDict: a key must be a string, got {key!r} of type {type(key).__name__}")
+            raise TypeError(
+                f"ParameterDict: a key must be a string, got {key!r} of type {type(key).__name__}"
+            )
         self._keys[key] = None
         setattr(self, key, _as_parameter(value))
 
@@ -417,14 +427,22 @@ def _pairs(what: str, given: Any) -> list[tuple[str, Any]]:
     pairs = list(given)
     for k, pair in enumerate(pairs):
         if not isinstance(pair, Iterable):
-            raise TypeError(f"{what} update sequence element #{k} should be Iterable; is {type(pair).__name__}")
+            raise TypeError(
+                f"{what} update sequence element #{k} should be Iterable; is {type(pair).__name__}"
+            )
         if len(tuple(pair)) != 2:
-            raise ValueError(f"{what} update sequence element #{k} has length {len(tuple(pair))}; 2 is required")
+            raise ValueError(
+                f"{what} update sequence element #{k} has length {len(tuple(pair))}; 2 is required"
+            )
     return pairs
 
 
 def _as_parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 def _described(value: Any, dtype: bool = False) -> str:

@@ -62,7 +62,11 @@ class _ConvNd(Module):
         self.padding_mode = padding_mode
         self._reversed_padding_repeated_twice = _both_sides(padding, kernel_size, dilation)
         self._padding_inside = (0,) * len(kernel_size) if padding_mode != "zeros" else padding
-        ends = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
+        ends = (
+            (in_channels, out_channels // groups)
+            if transposed
+            else (out_channels, in_channels // groups)
+        )
         self.weight = Parameter(empty((*ends, *kernel_size), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
@@ -255,7 +259,9 @@ class _ConvTransposeNd(_ConvNd):
     ) -> None:
         if padding_mode != "zeros":
             name = type(self).__name__
-            raise ValueError(f'Only "zeros" padding mode is supported for {name}, got {padding_mode!r}')
+            raise ValueError(
+                f'Only "zeros" padding mode is supported for {name}, got {padding_mode!r}'
+            )
         sizes = _spelled(self._axes, kernel_size, stride, padding, dilation, output_padding)
         super().__init__(
             in_channels, out_channels, sizes[0], sizes[1], sizes[2], sizes[3], True, sizes[4], groups, bias,
@@ -276,7 +282,12 @@ class _ConvTransposeNd(_ConvNd):
         smallest = [
             (size - 1) * stride - 2 * pad + dilation * (kernel - 1) + 1
             for size, stride, pad, dilation, kernel in zip(
-                input.shape[-n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+                input.shape[-n:],
+                self.stride,
+                self.padding,
+                self.dilation,
+                self.kernel_size,
+                strict=True,
             )
         ]
         added = tuple(w - s for w, s in zip(wanted, smallest, strict=True))
@@ -303,7 +314,14 @@ class ConvTranspose1d(_ConvTransposeNd):
         """input: (N, C_in, L) or (C_in, L); gives (N, C_out, L_out) or (C_out, L_out)."""
         added = self._output_padding(input, output_size)
         return F.conv_transpose1d(
-            input, self.weight, self.bias, self.stride, self.padding, added, self.groups, self.dilation
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            added,
+            self.groups,
+            self.dilation,
         )
 
 
@@ -321,7 +339,14 @@ class ConvTranspose2d(_ConvTransposeNd):
         """input: (N, C_in, H, W) or (C_in, H, W); gives (N, C_out, H_out, W_out) or without N."""
         added = self._output_padding(input, output_size)
         return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, added, self.groups, self.dilation
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            added,
+            self.groups,
+            self.dilation,
         )
 
 
@@ -338,22 +363,36 @@ def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
     if groups <= 0:
         raise ValueError(f"groups must be a positive integer, got {groups}")
     if in_channels % groups != 0:
-        raise ValueError(f"in_channels must be divisible by groups: {in_channels} is not by {groups}")
+        raise ValueError(
+            f"in_channels must be divisible by groups: {in_channels} is not by {groups}"
+        )
     if out_channels % groups != 0:
-        raise ValueError(f"out_channels must be divisible by groups: {out_channels} is not by {groups}")
+        raise ValueError(
+            f"out_channels must be divisible by groups: {out_channels} is not by {groups}"
+        )
 
 
-def _check_padding(padding: str | tuple[int, ...], padding_mode: str, stride: tuple[int, ...]) -> None:
+def _check_padding(
+    padding: str | tuple[int, ...], padding_mode: str, stride: tuple[int, ...]
+) -> None:
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueError(f"Invalid padding string {padding!r}, should be one of 'same', 'valid'")
+            raise ValueError(
+                f"Invalid padding string {padding!r}, should be one of 'same', 'valid'"
+            )
         if padding == "same" and any(s != 1 for s in stride):
-            raise ValueError(f"padding='same' is not supported for strided convolutions: stride is {stride}")
+            raise ValueError(
+                f"padding='same' is not supported for strided convolutions: stride is {stride}"
+            )
     if padding_mode not in _PADDING_MODES:
-        raise ValueError(f"padding_mode must be one of {_PADDING_MODES}, but got padding_mode={padding_mode!r}")
+        raise ValueError(
+            f"padding_mode must be one of {_PADDING_MODES}, but got padding_mode={padding_mode!r}"
+        )
 
 
-def _both_sides(padding: str | tuple[int, ...], kernel_size: tuple[int, ...], dilation: tuple[int, ...]) -> list[int]:
+def _both_sides(
+    padding: str | tuple[int, ...], kernel_size: tuple[int, ...], dilation: tuple[int, ...]
+) -> list[int]:
     """The padding before and after each axis, last axis first, as ``F.pad`` takes it."""
     sides: list[int] = []
     for axis in reversed(range(len(kernel_size))):

@@ -24,7 +24,9 @@ class RemovableHandle(Handle):
         flags: further dictionaries in which the hook's number is marked.
     """
 
-    def __init__(self, hooks: Hooks, hook: Hook, first: bool = False, flags: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, hooks: Hooks, hook: Hook, first: bool = False, flags: tuple[Any, ...] = ()
+    ) -> None:
         super().__init__(hooks, hook, first)
         self._flags = flags
         for flag in flags:
@@ -75,7 +77,11 @@ def register_module_forward_hook(
     hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after every module's forward."""
-    flags = [d for d, wanted in ((everywhere.with_kwargs, with_kwargs), (everywhere.always, always_call)) if wanted]
+    flags = [
+        d
+        for d, wanted in ((everywhere.with_kwargs, with_kwargs), (everywhere.always, always_call))
+        if wanted
+    ]
     return everywhere.on_call(everywhere.forward, hook, *flags)
 
 
@@ -141,7 +147,12 @@ class Hooked:
         return RemovableHandle(self._forward_pre_hooks, hook, prepend, flags)
 
     def register_forward_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after forward; what it gives back replaces the output.
 
@@ -195,7 +206,9 @@ class Hooked:
         inward = self._forward_pre_hooks or self._backward_pre_hooks
         return bool(inward or self._forward_hooks or self._backward_hooks)
 
-    def _run_pre_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _run_pre_hooks(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         for key, hook in [*everywhere.pre.items(), *self._forward_pre_hooks.items()]:
             if key in self._forward_pre_hooks_with_kwargs:
                 changed = hook(self, args, kwargs)
@@ -216,10 +229,16 @@ class Hooked:
         """(number, hook, wants keyword arguments, is called after an error too), in order."""
         sides = (
             (everywhere.forward, everywhere.with_kwargs, everywhere.always),
-            (self._forward_hooks, self._forward_hooks_with_kwargs, self._forward_hooks_always_called),
+            (
+                self._forward_hooks,
+                self._forward_hooks_with_kwargs,
+                self._forward_hooks_always_called,
+            ),
         )
         return [
-            (key, hook, key in keyed, key in always) for hooks, keyed, always in sides for key, hook in hooks.items()
+            (key, hook, key in keyed, key in always)
+            for hooks, keyed, always in sides
+            for key, hook in hooks.items()
         ]
 
     def _boundary(self) -> Boundary | None:
@@ -227,7 +246,9 @@ class Hooked:
         before = [*everywhere.backward_pre.values(), *self._backward_pre_hooks.values()]
         return Boundary(self, after, before) if after or before else None
 
-    def _run_always_called(self, called: set[int], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    def _run_always_called(
+        self, called: set[int], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> None:
         """After an error: the hooks that are always called and were not yet."""
         for key, hook, keyed, always in self._all_forward_hooks():
             if not always or key in called:

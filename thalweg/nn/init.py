@@ -21,7 +21,15 @@ from ..tensor.random import randperm
 
 Array = np.ndarray[Any, Any]
 
-_LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+_LINEAR = (
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -83,7 +91,10 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         groups: out channels are passed on group by group.
     """
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported, got shape " + str(list(tensor.shape)))
+        raise ValueError(
+            "Only tensors with 3, 4, or 5 dimensions are supported, got shape "
+            + str(list(tensor.shape))
+        )
     if tensor.shape[0] % groups != 0:
         raise ValueError(f"dim 0 must be divisible by groups: {tensor.shape[0]} is not by {groups}")
     per_group = tensor.shape[0] // groups
@@ -99,13 +110,17 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 @no_grad()
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill ``tensor`` (*) with draws from the uniform distribution over [a, b)."""
     return tensor.uniform_(a, b, generator=generator)
 
 
 @no_grad()
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill ``tensor`` (*) with draws from the normal distribution."""
     return tensor.normal_(mean, std, generator=generator)
 
@@ -142,7 +157,9 @@ def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
-def _redrawn(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Array:
+def _redrawn(
+    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
+) -> Array:
     """Normal draws of the shape of ``tensor`` (*), repeated until all lie in [a, b]."""
     result = _values(tensor.normal_(mean, std, generator=generator))
     low, high = result.dtype.type(a), result.dtype.type(b)
@@ -154,7 +171,9 @@ def _redrawn(tensor: Tensor, mean: float, std: float, a: float, b: float, genera
         result = np.where(outside, fresh, result)
 
 
-def _accepted(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Array:
+def _accepted(
+    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
+) -> Array:
     """Uniform draws of the shape of ``tensor`` (*) over [a, b], repeated until the density accepts all."""
     mode = max(a, min(mean, b))
     log_peak = -0.5 * ((mode - mean) / std) ** 2
@@ -166,11 +185,15 @@ def _accepted(tensor: Tensor, mean: float, std: float, a: float, b: float, gener
         result = np.where(pending, candidates, result) if result.size else candidates
         log_density = ((candidates - mean) / std) ** 2 * -0.5 - log_peak
         with np.errstate(divide="ignore"):
-            pending = pending & (np.log(_values(buffer.uniform_(generator=generator))) > log_density)
+            pending = pending & (
+                np.log(_values(buffer.uniform_(generator=generator))) > log_density
+            )
     return result
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fill ``tensor`` (out, in, ...) with uniform draws, their deviation by Glorot and Bengio 2010."""
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
@@ -239,7 +262,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     Source: Saxe et al. 2013; the signs by Mezzadri 2006 make it uniform over such matrices.
     """
     if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported, got shape " + str(list(tensor.shape)))
+        raise ValueError(
+            "Only tensors with 2 or more dimensions are supported, got shape "
+            + str(list(tensor.shape))
+        )
     if tensor.numel() == 0:
         return tensor
     rows = tensor.shape[0]
@@ -252,7 +278,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 
 @no_grad()
-def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
     """Fill ``tensor`` (n, m) with normal draws, and a share of each column with zeros.
 
     Args:
@@ -274,13 +302,17 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 def _check_matrix(tensor: Tensor) -> None:
     """Raise where ``tensor`` is not (n, m)."""
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported, got shape " + str(list(tensor.shape)))
+        raise ValueError(
+            "Only tensors with 2 dimensions are supported, got shape " + str(list(tensor.shape))
+        )
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """How many inputs an output of the weight ``tensor`` (out, in, ...) has, and the reverse."""
     if tensor.ndim < 2:
-        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+        raise ValueError(
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+        )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
@@ -312,7 +344,11 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def warned(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
         return function(*args, **kwargs)
 
     warned.__name__ = old

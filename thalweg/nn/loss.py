@@ -17,9 +17,13 @@ class _Loss(Module):
 
     reduction: str
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
         super().__init__()
-        self.reduction = reduction if size_average is None and reduce is None else _old(size_average, reduce)
+        self.reduction = (
+            reduction if size_average is None and reduce is None else _old(size_average, reduce)
+        )
 
 
 def _old(size_average: bool | None, reduce: bool | None) -> str:
@@ -157,7 +161,13 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """input: (N, C, ...) log-probabilities, target: (N, ...) in [0, C); gives (), or (N, ...)."""
-        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        return F.nll_loss(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -265,4 +275,6 @@ class GaussianNLLLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         """input, target, var: (*), var also (*, 1); gives (), or (*) with reduction "none"."""
-        return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+        return F.gaussian_nll_loss(
+            input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
+        )

@@ -21,7 +21,9 @@ _EXPECTED = {"_parameters": ("parameter", "Parameter"), "_modules": ("child modu
 
 def _forward_unimplemented(self: Any, *input: Any) -> None:
     """What a module without a forward of its own does when it is called."""
-    raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+    raise NotImplementedError(
+        f'Module [{type(self).__name__}] is missing the required "forward" function'
+    )
 
 
 class Module(Tree, State, Hooked):
@@ -53,8 +55,12 @@ class Module(Tree, State, Hooked):
     def _refuse_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         name = type(self).__name__
         if kwargs:
-            raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
-        raise TypeError(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
+            raise TypeError(
+                f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+            )
+        raise TypeError(
+            f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+        )
 
     # Calling. This is the one way into ``forward``: what the recorder wants to know of an outermost call
     # (where it begins, ends, or is left by an exception) belongs here.
@@ -132,7 +138,9 @@ class Module(Tree, State, Hooked):
             entries = self.__dict__.get(store)
             if entries is not None and name in entries:
                 return entries[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+        raise AttributeError(
+            f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
@@ -240,7 +248,9 @@ class Module(Tree, State, Hooked):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert floating-point parameters and buffers to a type, a device, or those of a tensor (*)."""
         typed = [a for a in (*args, *kwargs.values()) if isinstance(a, DType | Tensor)]
-        dtype = typed[0].dtype if typed and isinstance(typed[0], Tensor) else next(iter(typed), None)
+        dtype = (
+            typed[0].dtype if typed and isinstance(typed[0], Tensor) else next(iter(typed), None)
+        )
         if isinstance(dtype, DType) and not dtype.is_floating_point:
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
@@ -302,7 +312,9 @@ class Module(Tree, State, Hooked):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         parts = extra.split("\n") if extra else []
-        children = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
+        children = [
+            f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()
+        ]
         return _block(self._get_name(), parts, children)
 
 

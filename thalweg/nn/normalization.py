@@ -20,7 +20,9 @@ class _Scaled(Module):
     weight: Parameter | None
     bias: Parameter | None
 
-    def _make_scale(self, shape: Any, affine: bool, bias: bool, device: Any, dtype: DType | None) -> None:
+    def _make_scale(
+        self, shape: Any, affine: bool, bias: bool, device: Any, dtype: DType | None
+    ) -> None:
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
             made = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
             self.register_parameter(name, made)
@@ -140,7 +142,9 @@ class BatchNorm1d(_BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         """Raise where ``input`` is neither (N, C) nor (N, C, L)."""
         if input.ndim not in (2, 3):
-            raise ValueError(f"expected 2D or 3D input (got {input.ndim}D input): shape {list(input.shape)}")
+            raise ValueError(
+                f"expected 2D or 3D input (got {input.ndim}D input): shape {list(input.shape)}"
+            )
 
 
 class BatchNorm2d(_BatchNorm):
@@ -152,7 +156,9 @@ class BatchNorm2d(_BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         """Raise where ``input`` is not (N, C, H, W)."""
         if input.ndim != 4:
-            raise ValueError(f"expected 4D input (got {input.ndim}D input): shape {list(input.shape)}")
+            raise ValueError(
+                f"expected 4D input (got {input.ndim}D input): shape {list(input.shape)}"
+            )
 
 
 class _InstanceNorm(_NormBase):
@@ -175,7 +181,9 @@ class _InstanceNorm(_NormBase):
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Raise where ``input`` is not (N, C, ...) or (C, ...) with this layer's number of axes."""
@@ -193,7 +201,14 @@ class _InstanceNorm(_NormBase):
         by_sample = self.training or not self.track_running_stats
         factor = 0.0 if self.momentum is None else self.momentum
         result = F.instance_norm(
-            batch, self.running_mean, self.running_var, self.weight, self.bias, by_sample, factor, self.eps
+            batch,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            by_sample,
+            factor,
+            self.eps,
         )
         return result.squeeze(0) if single else result
 
@@ -231,7 +246,9 @@ class LayerNorm(_Scaled):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -268,7 +285,9 @@ class RMSNorm(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -286,7 +305,9 @@ class RMSNorm(Module):
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )
 
 
 class GroupNorm(_Scaled):
@@ -311,7 +332,9 @@ class GroupNorm(_Scaled):
     ) -> None:
         super().__init__()
         if num_channels % num_groups != 0:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+            raise ValueError(
+                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
+            )
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

@@ -75,7 +75,9 @@ def _sharing(cls: type[Any], data: Tensor | None, requires_grad: bool) -> Any:
     if data is None:
         data = empty(0)
     if not isinstance(data, Tensor):
-        raise TypeError(f"{cls.__name__}: data must be a Tensor, got {type(data).__name__}: use thalweg.tensor(...)")
+        raise TypeError(
+            f"{cls.__name__}: data must be a Tensor, got {type(data).__name__}: use thalweg.tensor(...)"
+        )
     if requires_grad and not data.dtype.is_floating_point:
         raise RuntimeError(
             "Only Tensors of floating point and complex dtype can require gradients: "

@@ -47,7 +47,9 @@ class MaxPool1d(_MaxPoolNd):
 
     def forward(self, input: Tensor) -> Any:
         """input: (N, C, L) or (C, L); gives (N, C, L_out) or (C, L_out), with indices if they are wanted."""
-        return F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation, **self._settings())
+        return F.max_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, **self._settings()
+        )
 
 
 class MaxPool2d(_MaxPoolNd):
@@ -55,7 +57,9 @@ class MaxPool2d(_MaxPoolNd):
 
     def forward(self, input: Tensor) -> Any:
         """input: (N, C, H, W) or (C, H, W); gives H, W pooled, with indices if wanted."""
-        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, **self._settings())
+        return F.max_pool2d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, **self._settings()
+        )
 
 
 class _AvgPoolNd(Module):
@@ -91,7 +95,14 @@ class AvgPool1d(_AvgPoolNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (N, C, L) or (C, L); gives (N, C, L_out) or (C, L_out)."""
-        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        return F.avg_pool1d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
 
 
 class AvgPool2d(_AvgPoolNd):

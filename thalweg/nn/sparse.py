@@ -97,12 +97,29 @@ class Embedding(Module):
                 f"Embeddings parameter is expected to be 2-dimensional, got shape {list(embeddings.shape)}"
             )
         rows, columns = embeddings.shape
-        return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
+        return cls(
+            rows,
+            columns,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            embeddings,
+            freeze,
+        )
 
     def extra_repr(self) -> str:
         parts = [str(self.num_embeddings), str(self.embedding_dim)]
-        usual = (("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False))
-        parts += [f"{name}={getattr(self, name)}" for name, value in usual if getattr(self, name) != value]
+        usual = (
+            ("padding_idx", None),
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+        )
+        parts += [
+            f"{name}={getattr(self, name)}" for name, value in usual if getattr(self, name) != value
+        ]
         return ", ".join(parts + ["sparse=True"] * (self.sparse is not False))
 
 
@@ -111,5 +128,7 @@ def _row(index: int | None, rows: int) -> int | None:
     if index is None:
         return None
     if not -rows <= index < rows:
-        raise AssertionError(f"Padding_idx must be within num_embeddings: {index} is not a row of {rows}")
+        raise AssertionError(
+            f"Padding_idx must be within num_embeddings: {index} is not a row of {rows}"
+        )
     return index % rows

@@ -76,11 +76,15 @@ class State:
 
     def get_extra_state(self) -> Any:
         """Override to add anything to the state dictionary; ``set_extra_state`` gets it back."""
-        raise RuntimeError(f"get_extra_state: {type(self).__name__} has none: override it to add some")
+        raise RuntimeError(
+            f"get_extra_state: {type(self).__name__} has none: override it to add some"
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Override to take in what ``get_extra_state`` gave out."""
-        raise RuntimeError(f"set_extra_state: {type(self).__name__} has none: override it to take it in")
+        raise RuntimeError(
+            f"set_extra_state: {type(self).__name__} has none: override it to take it in"
+        )
 
     # Hooks
 
@@ -101,8 +105,12 @@ class State:
         error_msgs)`` before the state is taken in."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
-    def _register_load_state_dict_pre_hook(self, hook: Hook, with_module: bool = False) -> RemovableHandle:
-        return RemovableHandle(self._load_state_dict_pre_hooks, _TakesModule(hook) if with_module else hook)
+    def _register_load_state_dict_pre_hook(
+        self, hook: Hook, with_module: bool = False
+    ) -> RemovableHandle:
+        return RemovableHandle(
+            self._load_state_dict_pre_hooks, _TakesModule(hook) if with_module else hook
+        )
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)``, which may change the lists, after loading."""
@@ -134,14 +142,18 @@ class State:
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+                module.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
         for hook in self._state_dict_hooks.values():
             changed = hook(self, destination, prefix, local_metadata)
             destination = destination if changed is None else changed
         found: dict[str, Any] = destination
         return found
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
         """Put this module's own state, without its children's, into ``destination``."""
         for name, tensor in self._own_state().items():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
@@ -184,7 +196,9 @@ class State:
                     load.errors.insert(0, f"{kind} key(s) in state_dict: {names}. ")
         if load.errors:
             listed = "\n\t".join(load.errors)
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}"
+            )
         return _IncompatibleKeys(load.missing, load.unexpected)
 
     def _load_from_state_dict(
@@ -200,7 +214,15 @@ class State:
         """Take in this module's own state, without its children's; what does not fit goes into the lists."""
         for hook in self._load_state_dict_pre_hooks.values():
             called = partial(hook.hook, self) if isinstance(hook, _TakesModule) else hook
-            called(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            called(
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
+            )
         own = self._own_state()
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, tensor in own.items():
@@ -282,7 +304,9 @@ class _Load:
         metadata = {} if self._metadata is None else dict(self._metadata.get(prefix[:-1], {}))
         if self._assign:
             metadata["assign_to_params_buffers"] = True
-        module._load_from_state_dict(state, prefix, metadata, True, self.missing, self.unexpected, self.errors)
+        module._load_from_state_dict(
+            state, prefix, metadata, True, self.missing, self.unexpected, self.errors
+        )
         for name, child in module._modules.items():
             if child is not None:
                 below = f"{prefix}{name}."

@@ -64,7 +64,9 @@ class Tree:
     ) -> Iterator[tuple[str, Any]]:
         """(dotted name, member) over the tree; tensors are told apart by identity."""
         seen: set[int] = set()
-        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        modules = (
+            self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        )
         for path, module in modules:
             for name, member in get_members_fn(module):
                 if member is None or id(member) in seen:
@@ -77,7 +79,9 @@ class Tree:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """(dotted name, parameter); a shared one comes once unless ``remove_duplicate`` is False."""
-        return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
+        return self._named_members(
+            lambda m: m._parameters.items(), prefix, recurse, remove_duplicate
+        )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, each once: what an optimizer is given."""
@@ -151,7 +155,9 @@ class Tree:
     def train(self, mode: bool = True) -> Self:
         """Set training mode, which Dropout and BatchNorm go by, on the whole tree; gives this module."""
         if not isinstance(mode, bool):
-            raise ValueError(f"training mode is expected to be boolean, got {mode!r}: pass True or False")
+            raise ValueError(
+                f"training mode is expected to be boolean, got {mode!r}: pass True or False"
+            )
         self.training = mode
         for module in self.children():
             module.train(mode)

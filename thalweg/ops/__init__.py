@@ -2,4 +2,13 @@
 
 from . import contraction, elementwise, indexing, lookup, movement, reduction, sorting, window
 
-__all__ = ["contraction", "elementwise", "indexing", "lookup", "movement", "reduction", "sorting", "window"]
+__all__ = [
+    "contraction",
+    "elementwise",
+    "indexing",
+    "lookup",
+    "movement",
+    "reduction",
+    "sorting",
+    "window",
+]

@@ -316,17 +316,17 @@ def _all_params(groups: Iterable[dict[str, Any]]) -> list[Any]:
 
 def _like(value: Any, p: Any) -> Any:
     """A state tensor as a copy, in the parameter's floating type."""
-    if not isinstance(value, TensorCore):
+    if not isinstance(value, Tensor):
         return value
     return (
         value.detach().to(p.dtype, copy=True)
         if value.dtype.is_floating_point
         else value.detach().clone()
-    )  # type: ignore
+    )
 
 
 def _counter(value: Any) -> Tensor:
-    count = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
+    count = value.item() if isinstance(value, Tensor) else value
     return from_array(np.asarray(count, np.float32))
 
 
@@ -342,6 +342,6 @@ def new_counter() -> Tensor:
 
 def check_range(name: str, value: Any, low: float, high: float | None = None) -> None:
     """ValueError where a setting is out of its range."""
-    shown = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
+    shown = value.item() if isinstance(value, Tensor) else value
     if not (low <= shown and (high is None or shown < high)):
         raise ValueError(f"Invalid {name}: {shown}")

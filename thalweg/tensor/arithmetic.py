@@ -109,7 +109,9 @@ def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     return give(dispatch(_mul, (input, other)), out)
 
 
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+def div(
+    input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None
+) -> Tensor:
     """``input / other``, broadcast; rounded by ``rounding_mode`` None, "trunc" or "floor"."""
     if rounding_mode not in (None, "trunc", "floor"):
         raise RuntimeError(
@@ -131,11 +133,21 @@ def square(input: Tensor) -> Tensor:
 
 
 floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.")
-remainder = binary("remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign.")
+remainder = binary(
+    "remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign."
+)
 fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.")
-atan2 = binary("atan2", e.atan2, "Atan2Backward0", "Angle of the point (other, input), in radians.", to_float=True)
+atan2 = binary(
+    "atan2",
+    e.atan2,
+    "Atan2Backward0",
+    "Angle of the point (other, input), in radians.",
+    to_float=True,
+)
 hypot = binary("hypot", e.hypot, "HypotBackward0", "sqrt(x*x + y*y).")
-copysign = binary("copysign", e.copysign, "CopysignBackward0", "Magnitude of x, sign of y.", to_float=True)
+copysign = binary(
+    "copysign", e.copysign, "CopysignBackward0", "Magnitude of x, sign of y.", to_float=True
+)
 maximum = binary("maximum", e.maximum, "MaximumBackward0", "The larger of each pair.")
 minimum = binary("minimum", e.minimum, "MinimumBackward0", "The smaller of each pair.")
 eq = binary("eq", e.eq, "", "Where x == y.")
@@ -267,7 +279,9 @@ def _nan_to_num(x: Var, nan: float, posinf: float, neginf: float) -> Var:
     return e.where(x.eq(float("-inf")), full(neginf), kept)
 
 
-def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(
+    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """NaN and the infinities replaced; by default with 0 and the type's largest and smallest numbers."""
     if not input.dtype.is_floating_point:
         return input.clone()
@@ -277,13 +291,17 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     return dispatch(_nan_to_num, (input,), (nan, high, low))
 
 
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Where |input - other| <= atol + rtol * |other|."""
     _same_dtype("isclose", input, other)
     return from_array(np.isclose(input._array(), other._array(), rtol, atol, equal_nan))
 
 
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close: |input - other| <= atol + rtol * |other|."""
     _same_dtype("allclose", input, other)
     return bool(np.allclose(input._array(), other._array(), rtol, atol, equal_nan))
@@ -296,7 +314,9 @@ def _same_dtype(name: str, a: Tensor, b: Tensor) -> None:
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are the same."""
-    return tuple(input.shape) == tuple(other.shape) and bool(np.array_equal(input._array(), other._array()))
+    return tuple(input.shape) == tuple(other.shape) and bool(
+        np.array_equal(input._array(), other._array())
+    )
 
 
 def _reflected(function: Any) -> Any:

@@ -111,7 +111,9 @@ class ConvertMethods(TensorCore):
         if force:
             return export(self.detach())
         if self.requires_grad and state.grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         return export(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -126,7 +128,9 @@ class ConvertMethods(TensorCore):
     def _number(self, kind: str) -> Any:
         array = self._array()
         if array.size != 1:
-            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar: {kind}() takes one")
+            raise RuntimeError(
+                f"a Tensor with {array.size} elements cannot be converted to Scalar: {kind}() takes one"
+            )
         return array.item()
 
     def __float__(self) -> float:
@@ -166,7 +170,11 @@ class ConvertMethods(TensorCore):
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         """This tensor as another dtype (or on another device): ``to(dtype)``, ``to(device)``, ``to(other)``."""
-        dtype, device, force = kwargs.pop("dtype", None), kwargs.pop("device", None), kwargs.pop("copy", False)
+        dtype, device, force = (
+            kwargs.pop("dtype", None),
+            kwargs.pop("device", None),
+            kwargs.pop("copy", False),
+        )
         for name in ("non_blocking", "memory_format"):
             kwargs.pop(name, None)
         if kwargs:
@@ -268,7 +276,9 @@ class ConvertMethods(TensorCore):
         storage = memo.get(id(self._storage))
         if storage is None:
             shared = None if self._storage.value is not None else self._storage.settle()
-            storage = Storage(realized(shared.copy()) if shared is not None else self._storage.value)
+            storage = Storage(
+                realized(shared.copy()) if shared is not None else self._storage.value
+            )
             memo[id(self._storage)] = storage
         twin._storage, twin._view, twin._node, twin._nr = storage, self._view, None, 0
         twin._requires_grad = self._requires_grad
@@ -377,7 +387,9 @@ _CLASS_NAMES = {
 }  # fmt: skip
 
 
-def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: Any, extra: dict[str, Any]) -> Any:
+def _rebuild(
+    cls: type[Any], array: np.ndarray[Any, Any], requires_grad: Any, extra: dict[str, Any]
+) -> Any:
     """A pickled tensor, again."""
     t: Any = from_array(array)
     if type(t) is not cls:

@@ -166,7 +166,9 @@ class TensorCore:
             shared = storage.foreign
             assert shared is not None
             if not shared.flags.writeable:
-                raise RuntimeError("in-place write: the tensor shares a read-only NumPy array: clone() it first")
+                raise RuntimeError(
+                    "in-place write: the tensor shares a read-only NumPy array: clone() it first"
+                )
             new = value.get()
             state.trace.run()
             (shared if view is None else view.over(shared))[...] = new

@@ -54,11 +54,15 @@ def _from_nested(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
             return np.zeros(shape, (dtype or get_default_dtype()).numpy)
         probe = probe[0]
     if isinstance(probe, str) or probe is None:
-        raise TypeError(f"new(): invalid data type {type(probe).__name__!r}: tensor() takes numbers")
+        raise TypeError(
+            f"new(): invalid data type {type(probe).__name__!r}: tensor() takes numbers"
+        )
     try:
         array = np.array(_plain(data, tuple(shape), 0))
     except OverflowError:
-        raise RuntimeError("Overflow when unpacking long: a number does not fit in 64 bits") from None
+        raise RuntimeError(
+            "Overflow when unpacking long: a number does not fit in 64 bits"
+        ) from None
     if array.dtype == object or array.dtype.kind in "US":
         raise TypeError(f"tensor(): could not make numbers of {type(probe).__name__}")
     if isinstance(probe, np.ndarray | np.generic | TensorCore):
@@ -131,9 +135,15 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         t._storage = Storage.sharing(ndarray, None)
         return t
     if any(s % size for s in ndarray.strides):
-        raise ValueError("from_numpy: given numpy array strides not a multiple of the element byte size: copy() it")
-    reach = 1 + sum((n - 1) * s // size for n, s in zip(ndarray.shape, ndarray.strides, strict=True))
-    flat = np.lib.stride_tricks.as_strided(ndarray, (reach,), (size,), writeable=ndarray.flags.writeable)
+        raise ValueError(
+            "from_numpy: given numpy array strides not a multiple of the element byte size: copy() it"
+        )
+    reach = 1 + sum(
+        (n - 1) * s // size for n, s in zip(ndarray.shape, ndarray.strides, strict=True)
+    )
+    flat = np.lib.stride_tricks.as_strided(
+        ndarray, (reach,), (size,), writeable=ndarray.flags.writeable
+    )
     t._storage = Storage.sharing(flat, None)
     t._view = View(ndarray.shape, tuple(s // size for s in ndarray.strides))
     return t
@@ -146,7 +156,9 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     shape = tuple(int(n.item()) if isinstance(n, TensorCore) else _index(n) for n in size)  # type: ignore
     for n in shape:
         if n < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {list(shape)}"
+            )
     return shape
 
 
@@ -158,14 +170,22 @@ def _index(n: Any) -> int:
 
 
 def _filled(
-    shape: tuple[int, ...], fill: float, dtype: DType | None, device: DeviceLike, requires_grad: bool
+    shape: tuple[int, ...],
+    fill: float,
+    dtype: DType | None,
+    device: DeviceLike,
+    requires_grad: bool,
 ) -> Tensor:
     as_device(device)
     return from_array(np.full(shape, fill, (dtype or get_default_dtype()).numpy), requires_grad)
 
 
 def zeros(
-    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False, out: None = None
+    *size: Any,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    out: None = None,
 ) -> Tensor:
     """Zeros of the given size."""
     as_device(device)
@@ -173,7 +193,11 @@ def zeros(
 
 
 def ones(
-    *size: Any, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False, out: None = None
+    *size: Any,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    out: None = None,
 ) -> Tensor:
     """Ones of the given size."""
     return _filled(size_of(size), 1, dtype, device, requires_grad)
@@ -246,13 +270,17 @@ def arange(
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (step > 0 and start > end) or (step < 0 and start < end):
-        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
+        raise RuntimeError(
+            f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"
+        )
     whole = all(isinstance(x, int) for x in (start, end, step))
     kind = dtype or (d.int64 if whole else get_default_dtype())
     count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
     exact = np.int64 if whole else np.float64
     as_device(device)
-    return from_array((start + np.arange(count, dtype=exact) * step).astype(kind.numpy), requires_grad)
+    return from_array(
+        (start + np.arange(count, dtype=exact) * step).astype(kind.numpy), requires_grad
+    )
 
 
 def linspace(
@@ -268,7 +296,11 @@ def linspace(
     if steps < 2:
         return from_array(np.full(steps, start, kind), requires_grad)
     work = kind if kind.kind == "f" else np.dtype(np.float32)
-    step = work.type((end - start) / (steps - 1)) if work == kind else work.type((end - start) / (steps - 1))
+    step = (
+        work.type((end - start) / (steps - 1))
+        if work == kind
+        else work.type((end - start) / (steps - 1))
+    )
     index = np.arange(steps)
     low = work.type(start) + step * index.astype(work)
     high = work.type(end) - step * (steps - 1 - index).astype(work)

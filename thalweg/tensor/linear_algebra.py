@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def _same_dtype(x: Any, y: Any) -> None:
     if x.dtype is not y.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert one")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert one"
+        )
 
 
 def multiplied(x: Var, y: Var) -> Var:
@@ -45,7 +47,12 @@ def _rows(x: Var) -> int:
     return rows
 
 
-_NODES = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (2, 2): "MmBackward0", (1, 2): "SqueezeBackward4"}
+_NODES = {
+    (1, 1): "DotBackward0",
+    (2, 1): "MvBackward0",
+    (2, 2): "MmBackward0",
+    (1, 2): "SqueezeBackward4",
+}
 _OPS: dict[str, Op] = {}
 
 
@@ -101,7 +108,9 @@ def _addmm(bias: Var, x: Var, y: Var, beta: Any, alpha: Any) -> Var:
     return product + (bias if beta == 1 else bias * beta)
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; (N, K) by (K, M), input broadcasts to (N, M)."""
     return dispatch(_addmm, (input, mat1, mat2), (beta, alpha))
 
@@ -114,7 +123,9 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
     return dispatch(_addmv, (input, mat, vec), (beta, alpha))
 
 
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2)``; (B, N, K) by (B, K, M)."""
     return dispatch(_baddbmm, (input, batch1, batch2), (beta, alpha))
 
@@ -129,7 +140,17 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 class ProductMethods(TensorCore):
     """Tensor's matrix products."""
 
-    matmul, mm, mv, dot, bmm, addmm, addmv, baddbmm, outer = matmul, mm, mv, dot, bmm, addmm, addmv, baddbmm, outer
+    matmul, mm, mv, dot, bmm, addmm, addmv, baddbmm, outer = (
+        matmul,
+        mm,
+        mv,
+        dot,
+        bmm,
+        addmm,
+        addmv,
+        baddbmm,
+        outer,
+    )
     ger = outer
 
     def __matmul__(self, other: Any) -> Tensor:

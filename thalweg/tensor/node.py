@@ -37,7 +37,9 @@ class Node:
     next: tuple[Edge | None, ...]
     saved: tuple[Value, ...] | None
 
-    def __init__(self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any) -> None:
+    def __init__(
+        self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any
+    ) -> None:
         self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
         self.stamp = next(stamps)
         self.hooks: dict[int, Callable[..., Any]] | None = None
@@ -88,7 +90,9 @@ class Node:
 
     @property
     def is_hooked(self) -> bool:
-        return bool(self.hooks or self.pre_hooks or (self.tensor_hooks and any(self.tensor_hooks.values())))
+        return bool(
+            self.hooks or self.pre_hooks or (self.tensor_hooks and any(self.tensor_hooks.values()))
+        )
 
     def free(self) -> None:
         """Let go of what was saved; a second backward then fails."""
@@ -116,7 +120,9 @@ class Handle:
 
     _ids: ClassVar[itertools.count[int]] = itertools.count()
 
-    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any], first: bool = False) -> None:
+    def __init__(
+        self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any], first: bool = False
+    ) -> None:
         self.id = next(self._ids)
         self._hooks = hooks
         hooks[self.id] = hook

@@ -32,9 +32,13 @@ def give(result: Any, out: Any) -> Any:
     return out.copy_(result)
 
 
-def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Function:
+def unary(
+    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False
+) -> Function:
     """The public function of a primitive with one operand."""
-    applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+    applied = (
+        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+    )
 
     def function(input: Any, *, out: Any = None) -> Any:
         return give(dispatch(applied, (input,)), out)
@@ -42,9 +46,13 @@ def unary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float
     return _named(function, name, doc)
 
 
-def binary(name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False) -> Function:
+def binary(
+    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False
+) -> Function:
     """The public function of a primitive with two broadcasting operands."""
-    applied = primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+    applied = (
+        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+    )
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
         return give(dispatch(applied, (input, other)), out)

@@ -48,10 +48,19 @@ def set_printoptions(
     global _options
     if profile is not None:
         if profile not in _PROFILES:
-            raise ValueError(f"set_printoptions: profile is one of {', '.join(_PROFILES)}, got {profile!r}")
+            raise ValueError(
+                f"set_printoptions: profile is one of {', '.join(_PROFILES)}, got {profile!r}"
+            )
         _options = _PROFILES[profile]
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    _options = replace(_options, **{k: v for k, v in given.items() if v is not None}, sci_mode=sci_mode)  # type: ignore
+    given = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
+    _options = replace(
+        _options, **{k: v for k, v in given.items() if v is not None}, sci_mode=sci_mode
+    )
 
 
 def get_printoptions() -> dict[str, Any]:

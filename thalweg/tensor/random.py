@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def _floating(dtype: DType | None, name: str) -> np.dtype[Any]:
     kind = dtype or get_default_dtype()
     if not kind.is_floating_point:
-        raise RuntimeError(f'"{name}" not implemented for {kind}: draw in a floating type and convert')
+        raise RuntimeError(
+            f'"{name}" not implemented for {kind}: draw in a floating type and convert'
+        )
     return kind.numpy
 
 
@@ -49,7 +51,9 @@ def randn(
     """Standard normal, of the given size."""
     as_device(device)
     kind = _floating(dtype, "randn")
-    return from_array((generator or default_generator).normal(size_of(size), dtype=kind), requires_grad)
+    return from_array(
+        (generator or default_generator).normal(size_of(size), dtype=kind), requires_grad
+    )
 
 
 def randint(
@@ -67,7 +71,9 @@ def randint(
     if size is None:
         low, high, size = 0, low, high
     kind = (dtype or d.int64).numpy
-    return from_array((generator or default_generator).integers(low, high, size_of((size,)), kind), requires_grad)
+    return from_array(
+        (generator or default_generator).integers(low, high, size_of((size,)), kind), requires_grad
+    )
 
 
 def randperm(
@@ -79,36 +85,50 @@ def randperm(
     return from_array((generator or default_generator).permutation(n).astype(dtype.numpy))
 
 
-def rand_like(input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform in [0, 1), of the shape and type of ``input``."""
     return rand(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False
+) -> Tensor:
     """Standard normal, of the shape and type of ``input``."""
     return randn(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def randint_like(input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None) -> Tensor:
+def randint_like(
+    input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None
+) -> Tensor:
     """Whole numbers in [low, high), of the shape and type of ``input``."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, tuple(input.shape), dtype=dtype or input.dtype)
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Tensor:
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
+) -> Tensor:
     """Normal; ``mean`` and ``std`` are numbers (with ``size``) or tensors that broadcast."""
     if size is not None:
-        found = (generator or default_generator).normal(size_of((size,)), mean, std, get_default_dtype().numpy)
+        found = (generator or default_generator).normal(
+            size_of((size,)), mean, std, get_default_dtype().numpy
+        )
         return from_array(found)
     mean_array, std_array = (
         x._array() if isinstance(x, TensorCore) else np.asarray(x, np.float32) for x in (mean, std)
     )
     shape = np.broadcast_shapes(mean_array.shape, std_array.shape)
-    draws = (generator or default_generator).normal(shape, dtype=np.result_type(mean_array, std_array))
+    draws = (generator or default_generator).normal(
+        shape, dtype=np.result_type(mean_array, std_array)
+    )
     return from_array(draws * std_array + mean_array)
 
 
-def bernoulli(input: TensorCore, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(
+    input: TensorCore, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
     """1 with the probability that each element of ``input`` gives (or ``p``), else 0."""
     source = generator or default_generator
     if p is not None:
@@ -118,7 +138,11 @@ def bernoulli(input: TensorCore, p: float | None = None, *, generator: Generator
 
 
 def multinomial(
-    input: TensorCore, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    input: TensorCore,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """(num_samples,) or (N, num_samples): indices drawn in proportion to the rows of ``input``.
 
@@ -138,7 +162,9 @@ def multinomial(
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(-1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    return from_array((generator or default_generator).multinomial(weights, num_samples, replacement))
+    return from_array(
+        (generator or default_generator).multinomial(weights, num_samples, replacement)
+    )
 
 
 def get_rng_state() -> Tensor:
@@ -148,7 +174,9 @@ def get_rng_state() -> Tensor:
 
 def set_rng_state(new_state: Any) -> None:
     """Go on from where ``get_rng_state`` was called."""
-    default_generator.set_state(new_state._array() if isinstance(new_state, TensorCore) else new_state)
+    default_generator.set_state(
+        new_state._array() if isinstance(new_state, TensorCore) else new_state
+    )
 
 
 def manual_seed(seed: int) -> Generator:
@@ -164,36 +192,51 @@ class RandomMethods(TensorCore):
         array = draw(generator or default_generator, tuple(self.shape), self.dtype.numpy)
         return assign(self, from_array(np.asarray(array, self.dtype.numpy)))
 
-    def uniform_(self, a: float = 0, b: float = 1, *, generator: Generator | None = None, **names: float) -> Tensor:
+    def uniform_(
+        self, a: float = 0, b: float = 1, *, generator: Generator | None = None, **names: float
+    ) -> Tensor:
         """Fill with numbers uniform in [a, b) (PyTorch calls them ``from`` and ``to``)."""
         a, b = names.get("from", a), names.get("to", b)
         return self._fill(lambda source, shape, kind: source.uniform(shape, a, b, kind), generator)
 
-    def normal_(self, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
+    def normal_(
+        self, mean: float = 0, std: float = 1, *, generator: Generator | None = None
+    ) -> Tensor:
         """Fill with normal numbers."""
-        return self._fill(lambda source, shape, kind: source.normal(shape, mean, std, kind), generator)
+        return self._fill(
+            lambda source, shape, kind: source.normal(shape, mean, std, kind), generator
+        )
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Fill with 1 with probability ``p``, else 0."""
         if isinstance(p, TensorCore):
             chances = np.broadcast_to(p._array(), tuple(self.shape))
             return self._fill(
-                lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)), generator
+                lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)),
+                generator,
             )
         return self._fill(lambda source, shape, kind: source.bernoulli(p, shape), generator)
 
     def exponential_(self, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
         """Fill with exponential numbers of rate ``lambd``."""
-        return self._fill(lambda source, shape, kind: source.exponential(shape, lambd, kind), generator)
+        return self._fill(
+            lambda source, shape, kind: source.exponential(shape, lambd, kind), generator
+        )
 
     def random_(self, *bounds: int, generator: Generator | None = None) -> Tensor:
         """Fill with whole numbers: all that the type holds, in [0, to), or in [from, to)."""
         if not bounds:
-            return self._fill(lambda source, shape, kind: source.any_integers(shape, kind), generator)
+            return self._fill(
+                lambda source, shape, kind: source.any_integers(shape, kind), generator
+            )
         low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
-        return self._fill(lambda source, shape, kind: source.integers(low, high, shape, kind), generator)
+        return self._fill(
+            lambda source, shape, kind: source.integers(low, high, shape, kind), generator
+        )
 
-    def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    def multinomial(
+        self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    ) -> Tensor:
         """Indices drawn in proportion to the rows."""
         return multinomial(self, num_samples, replacement, generator=generator)
 

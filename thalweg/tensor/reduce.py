@@ -29,7 +29,9 @@ def wrap_dim(dim: Any, ndim: int) -> int:
         dim = dim.__index__()
     low = max(ndim, 1)
     if not -low <= dim < low:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-low}, {low - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-low}, {low - 1}], but got {dim})"
+        )
     return dim % low
 
 
@@ -71,15 +73,30 @@ _mean_all = Op(_mean.function, "MeanBackward0")
 
 
 def sum(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None, out: Any = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Any = None,
 ) -> Tensor:
     """The sum over ``dim`` (all axes by default); integers are summed in int64."""
     whole = dim is None
-    return give(dispatch(_sum_all if whole else _sum, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)
+    return give(
+        dispatch(
+            _sum_all if whole else _sum, (input,), (axes_of(input, dim), bool(keepdim), dtype)
+        ),
+        out,
+    )
 
 
 def mean(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None, out: Any = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Any = None,
 ) -> Tensor:
     """The mean over ``dim`` (all axes by default); NaN of nothing.
 
@@ -92,16 +109,25 @@ def mean(
             f"Got: {input.dtype}: convert it with .float() first"
         )
     whole = dim is None
-    return give(dispatch(_mean_all if whole else _mean, (input,), (axes_of(input, dim), bool(keepdim), dtype)), out)
+    return give(
+        dispatch(
+            _mean_all if whole else _mean, (input,), (axes_of(input, dim), bool(keepdim), dtype)
+        ),
+        out,
+    )
 
 
-def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def nansum(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The sum that counts NaN as 0."""
     clean = input.masked_fill(isnan(input), 0) if input.dtype.is_floating_point else input
     return sum(clean, dim, keepdim, dtype=dtype)
 
 
-def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def nanmean(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The mean of what is not NaN."""
     count = sum(logical_not(isnan(input)), dim, keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / count
@@ -115,7 +141,9 @@ def _prod(x: Var, axes: tuple[int, ...], keepdim: bool, dtype: DType | None) -> 
 _prod_all = Op(_prod.function, "ProdBackward0")
 
 
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The product over ``dim`` (all axes by default); integers are multiplied in int64."""
     chosen = _prod_all if dim is None else _prod
     return dispatch(chosen, (input,), (axes_of(input, dim), keepdim, dtype))
@@ -148,10 +176,18 @@ def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
 
 
 def _spread(
-    which: Op, name: str, input: Tensor, dim: Any, unbiased: bool | None, correction: Any, keepdim: bool
+    which: Op,
+    name: str,
+    input: Tensor,
+    dim: Any,
+    unbiased: bool | None,
+    correction: Any,
+    keepdim: bool,
 ) -> Tensor:
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"{name} only support floating point and complex dtypes, got {input.dtype}: use .float()")
+        raise RuntimeError(
+            f"{name} only support floating point and complex dtypes, got {input.dtype}: use .float()"
+        )
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
@@ -160,25 +196,39 @@ def _spread(
 
 
 def var(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
 ) -> Tensor:
     """The variance over ``dim``, divided by (count - correction); correction is 1 by default."""
     return _spread(_var, "var", input, dim, unbiased, correction, keepdim)
 
 
 def std(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
 ) -> Tensor:
     """The standard deviation over ``dim``, by (count - correction); correction is 1 by default."""
     return _spread(_std, "std", input, dim, unbiased, correction, keepdim)
 
 
-def var_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     """The variance and the mean."""
     return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
 
 
-def std_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean."""
     return std(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
 
@@ -218,9 +268,13 @@ def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     return dispatch(_amin, (input,), (axes, keepdim))
 
 
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def aminmax(
+    input: Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     """The smallest and the largest over ``dim``."""
-    return amin(input, () if dim is None else dim, keepdim), amax(input, () if dim is None else dim, keepdim)
+    return amin(input, () if dim is None else dim, keepdim), amax(
+        input, () if dim is None else dim, keepdim
+    )
 
 
 def whole_extreme(input: Tensor, largest: bool) -> Tensor:
@@ -264,7 +318,9 @@ def _arg(x: Var, axis: int | None, keepdim: bool, largest: bool) -> Var:
         x, axis = x.reshape((x.size,)), 0
     if x.dtype is bool_:
         x = x.astype(uint8)
-    found: Var = (r.argmax if largest else r.argmin)(x, axis=axis, keepdim=False if x.ndim != ndim else keepdim)
+    found: Var = (r.argmax if largest else r.argmin)(
+        x, axis=axis, keepdim=False if x.ndim != ndim else keepdim
+    )
     return found.reshape((1,) * ndim) if keepdim and x.ndim != ndim else found
 
 
@@ -345,12 +401,19 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
 
 
 def norm(
-    input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    p: Any = "fro",
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
 ) -> Tensor:
     """The p-norm of the elements over ``dim``; "fro" is p = 2."""
     x = input if dtype is None else input.to(dtype)
     if not x.dtype.is_floating_point:
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}"
+        )
     order = 2.0 if p in ("fro", None) else float(p)
     return dispatch(_norm, (x,), (order, axes_of(x, dim), keepdim))
 

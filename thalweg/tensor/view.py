@@ -38,10 +38,18 @@ class View:
         size = array.itemsize
         if 0 in self.shape:
             return np.empty(self.shape, array.dtype)
-        return np.ndarray(self.shape, array.dtype, array, self.offset * size, tuple([s * size for s in self.strides]))
+        return np.ndarray(
+            self.shape,
+            array.dtype,
+            array,
+            self.offset * size,
+            tuple([s * size for s in self.strides]),
+        )
 
     def permute(self, axes: tuple[int, ...]) -> View:
-        return View(tuple(self.shape[a] for a in axes), tuple(self.strides[a] for a in axes), self.offset)
+        return View(
+            tuple(self.shape[a] for a in axes), tuple(self.strides[a] for a in axes), self.offset
+        )
 
     def expand(self, shape: Shape) -> View:
         """Broadcast to ``shape``, which is known to fit."""
@@ -75,7 +83,9 @@ class View:
     def drop(self, axes: tuple[int, ...]) -> View:
         """Without the given axes of size 1."""
         kept = [a for a in range(len(self.shape)) if a not in axes]
-        return View(tuple(self.shape[a] for a in kept), tuple(self.strides[a] for a in kept), self.offset)
+        return View(
+            tuple(self.shape[a] for a in kept), tuple(self.strides[a] for a in kept), self.offset
+        )
 
     def reshape(self, shape: Shape) -> View | None:
         """The same elements as ``shape`` without copying, or None where strides do not allow it."""

@@ -55,7 +55,10 @@ def _gradients(parameters: list[Tensor]) -> list[Tensor]:
 
 
 def get_total_norm(
-    tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+    tensors: Tensors,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """The p-norm of all elements of all tensors, as if they were one vector.
 
@@ -118,7 +121,9 @@ def clip_grad_norm_(
     """
     given = _listed(parameters)
     if not given and isinstance(parameters, GeneratorType):
-        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2
+        )
     with no_grad():
         total = get_total_norm(_gradients(given), norm_type, error_if_nonfinite)
         clip_grads_with_norm_(given, max_norm, total)
