@@ -288,8 +288,10 @@ class Trace:
             for v, result in zip([v for v in held if v is not None], results, strict=True):
                 v.array = result
                 v.trace = None
-            self._count_strangers()
-            self._reset()
+            try:
+                self._count_strangers()
+            finally:
+                self._reset()
 
     def _fail(self, held: list[Value | None], error: Exception) -> None:
         failed = Failed(error)
