@@ -136,6 +136,44 @@ def test_the_random_stream_stays_in_step_with_torch(persistent: bool, torch: Any
     assert found[0] == found[1]
 
 
+class Drawn:
+    """What item i draws, from the default stream."""
+
+    def __init__(self, lib: Any) -> None:
+        self.lib = lib
+
+    def __len__(self) -> int:
+        return 9
+
+    def __getitem__(self, i: int) -> Any:
+        first = self.lib.rand(2)
+        return first, self.lib.randn(1), self.lib.initial_seed()
+
+
+def test_workers_draw_from_streams_of_their_own_as_in_torch(torch: Any) -> None:
+    import torch.utils.data
+
+    found = []
+    for lib, room in ((tw, data), (torch, torch.utils.data)):
+        lib.manual_seed(5)
+        rows = [[t.tolist() for t in row] for row in room.DataLoader(Drawn(lib), 2, num_workers=2)]
+        found.append([rows, lib.randint(0, 99, (3,)).tolist()])
+    for ours, theirs in zip(found[0][0], found[1][0], strict=True):
+        assert ours[0] == theirs[0] and ours[2] == theirs[2]
+        assert np.allclose(ours[1], theirs[1], rtol=1e-6)
+    assert found[0][1] == found[1][1]
+
+
+def test_a_worker_that_draws_does_not_disturb_the_main_stream() -> None:
+    found = []
+    for workers in (1, 3):
+        tw.manual_seed(0)
+        for _ in data.DataLoader(Drawn(tw), 1, num_workers=workers):
+            tw.rand(1)
+        found.append(tw.rand(3).tolist())
+    assert found[0] == found[1]
+
+
 def test_workers_run_ahead_but_not_too_far() -> None:
     d = Slow(40)
     epoch = iter(data.DataLoader(d, 1, num_workers=2, prefetch_factor=3))

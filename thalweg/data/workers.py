@@ -3,6 +3,10 @@
 Note: how workers end. Threads hold the board and never the iterator, so an iterator that is dropped in
 mid-epoch is collected at once; its finalizer stops the board, and each worker leaves after the item it is at.
 The same finalizer runs when the interpreter exits. An interrupt while the consumer waits stops the board too.
+
+Note: what workers draw. Each has a default stream of its own, seeded with the epoch's base seed plus its number,
+and batches go to the workers in turn: what item 7 draws depends neither on timing nor on the main thread, and is
+what it draws in PyTorch's worker processes. NumPy's and Python's own global streams are shared by all threads.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..runtime.generator import default_generator
 from ..runtime.recorder import synchronize
 from .dataset import Dataset
 from .fetch import Fetch
@@ -98,6 +103,7 @@ def _serve(
 ) -> None:
     """A worker's life."""
     _here.info = info
+    default_generator.begin_own(info.seed)
     broken: BaseException | None = None
     refused = ""
     try:

@@ -161,7 +161,7 @@ class Generator:
             )
         count, span = math.prod(shape), high - low
         with self._lock:
-            if span >= 2**32:
+            if span >= 2**28:
                 found = self._longs(count) % np.uint64(span) if span < 2**64 else self._longs(count)
             else:
                 found = self._words(count).astype(np.uint64) % np.uint64(span)
@@ -249,7 +249,47 @@ def _box_muller(units: Array, mean: float, std: float) -> Array:
     return (values * kind(std) + kind(mean)).reshape(-1)
 
 
-default_generator = Generator()
+class _Stream:
+    """Where a stream is: its seed, its raw words, a normal that was drawn and not yet given."""
+
+    _seed: int
+    _twister: np.random.RandomState
+    _spare: float | None
+
+
+class DefaultGenerator(Generator):
+    """The default stream; a thread may have one of its own, as PyTorch's worker processes have."""
+
+    def __init__(self) -> None:
+        self._shared = _Stream()
+        self._thread = threading.local()
+        super().__init__()
+
+    def begin_own(self, seed: int) -> None:
+        """From now on this thread draws from its own stream, which begins with ``seed``."""
+        self._thread.own = _Stream()
+        self.manual_seed(seed)
+
+
+def _kept_in_stream(name: str) -> property:
+    """An attribute of the generator that is found in the thread's own stream where it has one."""
+
+    def stream(self: Any) -> _Stream:
+        return getattr(self._thread, "own", self._shared)
+
+    def read(self: Any) -> Any:
+        return getattr(stream(self), name)
+
+    def write(self: Any, value: Any) -> None:
+        setattr(stream(self), name, value)
+
+    return property(read, write)
+
+
+for _name in _Stream.__annotations__:
+    setattr(DefaultGenerator, _name, _kept_in_stream(_name))
+
+default_generator = DefaultGenerator()
 
 
 def manual_seed(seed: int) -> Generator:
