@@ -53,15 +53,19 @@ def _sort(x: Var, axis: int, descending: bool) -> Pair:
     return i.gather(_lined(x), places, axis=axis).reshape(x.shape), places.reshape(x.shape)
 
 
+_sort_stable = Op(_sort.function, "SortBackward1")
+
+
 @op("")
 def _argsort(x: Var, axis: int, descending: bool) -> Var:
     return s.argsort(_lined(x), axis=axis, descending=descending).reshape(x.shape)
 
 
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Any:
     """(values, indices) in order along ``dim``. Equal elements keep their order; NaN counts as the largest."""
+    node = _sort if stable is None else _sort_stable
     return return_types.sort(
-        *dispatch(_sort, (input,), (wrap_dim(dim, input.ndim), bool(descending)))
+        *dispatch(node, (input,), (wrap_dim(dim, input.ndim), bool(descending)))
     )
 
 
