@@ -100,11 +100,18 @@ from .tensor.creation import (
     zeros,
     zeros_like,
 )
+from .tensor.grids import (
+    cartesian_prod,
+    combinations,
+    meshgrid,
+    tril_indices,
+    triu_indices,
+)
 from .tensor.indexing import (
     index_put,
 )
 from .tensor.joining import (
-    cartesian_prod,
+    block_diag,
     cat,
     column_stack,
     concat,
@@ -146,7 +153,6 @@ from .tensor.parts import (
     fliplr,
     flipud,
     hsplit,
-    meshgrid,
     repeat_interleave,
     roll,
     rot90,

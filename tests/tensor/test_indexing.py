@@ -339,6 +339,13 @@ def test_repeated_rows_gather_their_gradients():
     assert x.grad.tolist() == [[2.0, 2.0], [0.0, 0.0], [4.0, 4.0]]
 
 
+def test_whether_an_element_is_in_a_tensor():
+    x = tw.tensor([[1.0, 3.0], [1.0, 1.0]])
+    assert 3 in x and tw.tensor(1.0) in x and 2.0 not in x
+    with pytest.raises(RuntimeError, match="only supports Tensor or scalar"):
+        assert "a" in x
+
+
 def test_no_step_is_recorded_for_data():
     from thalweg.runtime.state import state
 

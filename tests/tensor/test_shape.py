@@ -121,6 +121,10 @@ NEW = {
     "vstack": lambda m, x: m.vstack([x[0, 0], x[0, 1]]),
     "dstack": lambda m, x: m.dstack([x[0], x[1]]),
     "column_stack": lambda m, x: m.column_stack([x[0, 0], x[0, 1]]),
+    "block_diag": lambda m, x: m.block_diag(x[0], x[1, :1], x[0, 0], x[0, 0, 0]),
+    "combinations": lambda m, x: m.combinations(x[0, 0], 3, True),
+    "tril_indices": lambda m, x: m.tril_indices(3, 4, 1),
+    "triu_indices": lambda m, x: m.triu_indices(3, 4, -1),
     "cartesian_prod": lambda m, x: m.cartesian_prod(x[0, 0], x[0, :, 1]),
 }
 OTHER_NODES = {
@@ -237,6 +241,12 @@ def test_joining_promotes():
     assert tw.cat([tw.tensor([1]), tw.tensor([0.5])]).tolist() == [1.0, 0.5]
     assert tw.stack([tw.tensor(1), tw.tensor(True)]).dtype is tw.int64
     assert tw.cat([tw.zeros(0), tw.ones(2, 2)]).shape == (2, 2)
+
+
+def test_a_view_has_one_operand_on_the_tape():
+    x = tw.ones(3, requires_grad=True)
+    for view in (x[0], x[1:], x.view(3, 1), x.unfold(0, 2, 1)):
+        assert len(view.grad_fn.next_functions) == 1
 
 
 def test_a_selected_place_is_a_run_time_number():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..ir.aval import Aval
 from ..ir.graph import Graph
 from ..ir.vjp import Vjp, vjp
 from ..ops.composite import Op
@@ -60,75 +61,93 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     In grad mode, with an operand that requires grad, the result gets a tape node.
     """
     s = state
+    trace = s.trace
     operands: list[Value | None] = []
+    wanted: list[bool] = []
     lazy = taped = False
     for a in args:
+        follows = False
         if isinstance(a, TensorCore):
             value = a._storage.value
-            if value is None or a._view is not None or a._base is not None:
+            if value is None or a._view is not None:
                 value = a._read()
             if a._node is not None:
-                lazy = taped = True
+                lazy = taped = follows = True
             elif a._requires_grad:
-                lazy = taped = True
-                if s.grad and s.trace.backward:
-                    s.trace.run()
-            elif value.array is None or a._is_parameter:
+                lazy = taped = follows = True
+                if trace.backward and s.grad:
+                    trace.run()
+            elif a._is_parameter:
                 lazy = True
+            if value.array is None:
+                lazy = True
+                if value.trace is not trace:
+                    value.get()
             operands.append(value)
         else:
             operands.append(None if a is None else number(a))
+        wanted.append(follows)
     if lazy and not s.eager:
-        values = s.trace.record(op, operands, statics)
-        if taped and s.grad:
-            graph = s.trace.position.graph or graph_of(op, operands, statics)
-            return _taped(op, graph, args, operands, values)
+        values = trace.record(op, operands, statics)
+        graph = trace.position.graph if taped else None
     else:
         values = execute(op, operands, statics)
-        if taped and s.grad:
-            return _taped(op, graph_of(op, operands, statics), args, operands, values)
+        graph = None
+    if taped and s.grad:
+        tape = tape_of(op, graph or graph_of(op, operands, statics), tuple(wanted))
+        if tape is not None:
+            return _taped(tape, args, operands, values)
     if len(values) == 1:
         return wrap(values[0])
     return tuple([wrap(v) for v in values])
 
 
-def tape_of(graph: Graph, wanted: tuple[bool, ...]) -> Vjp | None:
-    """The gradient graph for the operands ``wanted``; None where no gradient flows."""
+class Tape:
+    """What the tape node of an operation is made from: its class, its gradient graph, its results' avals.
+
+    ``ends`` pairs each operand with whether a gradient flows to it.
+    """
+
+    __slots__ = ("kind", "vjp", "ends", "saved_inputs", "saved_outputs", "avals", "floating")
+
+    def __init__(self, name: str, vjp: Vjp, avals: tuple[Aval, ...]) -> None:
+        self.kind = Node.kind(name)
+        self.vjp, self.avals = vjp, avals
+        self.ends = tuple([k is not None for k in vjp.reaches])
+        self.saved_inputs, self.saved_outputs = vjp.saved_inputs, vjp.saved_outputs
+        self.floating = tuple([a.dtype.is_floating_point for a in avals])
+
+
+def tape_of(op: Op, graph: Graph, wanted: tuple[bool, ...]) -> Tape | None:
+    """How ``op`` with this graph is noted for the operands ``wanted``; None where no gradient flows."""
     try:
-        found: Vjp | None = graph.vjps[wanted]
+        found: Tape | None = graph.vjps[wanted]
     except KeyError:
-        given = tuple(aval.dtype.is_floating_point for aval in graph.out_avals())
-        found = vjp(graph, wanted, given)
-        if all(k is None for k in found.reaches):
-            found = None
-        graph.vjps[wanted] = found
+        avals = graph.out_avals()
+        gradient = vjp(graph, wanted, tuple(aval.dtype.is_floating_point for aval in avals))
+        flows = any(k is not None for k in gradient.reaches)
+        found = graph.vjps[wanted] = Tape(op.node, gradient, avals) if flows else None
     return found
 
 
-def _taped(
-    op: Op, graph: Graph, args: tuple[Any, ...], operands: list[Value | None], values: list[Value]
-) -> Any:
-    """Wrap the results with the tape node of ``op``."""
-    wanted = tuple(
-        [isinstance(a, TensorCore) and (a._node is not None or a._requires_grad) for a in args]
-    )
-    tape = tape_of(graph, wanted)
-    if tape is None:
-        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
-    edges = tuple(
-        [None if k is None else a._edge() for a, k in zip(args, tape.reaches, strict=True)]
-    )
+def _taped(tape: Tape, args: Statics, operands: list[Value | None], values: list[Value]) -> Any:
+    """Wrap the results with a new node of ``tape``."""
+    edges = tuple([a._edge() if flows else None for a, flows in zip(args, tape.ends, strict=True)])
     saved = [operands[k] for k in tape.saved_inputs]
-    if tape.saved_outputs:
-        saved += [values[k] for k in tape.saved_outputs]
-    node = Node.kind(op.node)(tape, edges, tuple(saved), graph.out_avals())  # type: ignore[arg-type]
+    for k in tape.saved_outputs:
+        saved.append(values[k])
+    node = tape.kind(tape.vjp, edges, tuple(saved), tape.avals)  # type: ignore[arg-type]
+    if len(values) == 1:
+        t: Any = wrap(values[0])
+        t._node = node
+        return t
     results = []
     for nr, value in enumerate(values):
-        t: Any = wrap(value)
-        if value.aval.dtype.is_floating_point:
+        t = wrap(value)
+        if tape.floating[nr]:
             t._node, t._nr = node, nr
         results.append(t)
-    return results[0] if len(results) == 1 else tuple(results)
+    return tuple(results)
 
 
 def derived(
@@ -171,11 +190,13 @@ def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = 
     """The tape node of a view operation on ``source``, whose result is not computed here."""
     given = [None, *[number(n) for n in numbers]]
     graph = trie.graph(op, statics, (source._aval(), *[v.aval for v in given[1:] if v is not None]))
-    tape = tape_of(graph, (True, *[False] * len(numbers)))
+    tape = tape_of(op, graph, (True, *[False] * len(numbers)))
     assert tape is not None and 0 not in tape.saved_inputs and not tape.saved_outputs
     saved = tuple([given[k] for k in tape.saved_inputs])
     edges = (source._edge(), *[None] * len(numbers))
-    return Node.kind(op.node)(tape, edges, saved, graph.out_avals())  # type: ignore[arg-type]
+    kind = Node.kind(op.node)
+    kind.n_tensors = 1
+    return kind(tape, edges, saved, graph.out_avals())  # type: ignore[arg-type]
 
 
 def as_strided_node(base: Any, layout: View) -> Node | None:

@@ -414,3 +414,14 @@ class IndexMethods(PickMethods):
 
     __getitem__, __setitem__ = getitem, setitem
     index_put, index_put_ = index_put, index_put_
+
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, bool | int | float | np.generic | TensorCore):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
+        return bool(
+            (
+                self._array() == (element._array() if isinstance(element, TensorCore) else element)
+            ).any()
+        )

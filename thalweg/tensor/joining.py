@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops.composite import op, promoted
 from ..ops.movement import cat as _cat_primitive
+from ..ops.movement import pad
 from .dispatch import dispatch
-from .parts import meshgrid
 from .reduce import wrap_dim
-from .shape import ravel, reshape, unsqueeze
+from .shape import reshape, unsqueeze
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -28,6 +28,19 @@ def _stack(*parts_and_axis: Any) -> Any:
     shape = parts[0].shape
     rows = [x.reshape((*shape[:axis], 1, *shape[axis:])) for x in promoted(*parts)]
     return _cat_primitive(*rows, axis=axis)
+
+
+@op("BlockDiagBackward0")
+def _block_diag(*blocks: Any) -> Any:
+    blocks = promoted(*blocks)
+    columns = sum(x.shape[1] for x in blocks)
+    placed, left = [], 0
+    zero = blocks[0].builder.constant(0, blocks[0].dtype)
+    for x in blocks:
+        width = x.shape[1]
+        placed.append(pad(x, zero, low=(0, left), high=(0, columns - left - width)))
+        left += width
+    return _cat_primitive(*placed, axis=0)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -99,8 +112,12 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in tensors], 1)
 
 
-def cartesian_prod(*tensors: Tensor) -> Tensor:
-    """(N1,), (N2,), ..., (Nk,) as all combinations: (N1 * N2 * ..., k)."""
-    if len(tensors) == 1:
-        return tensors[0]
-    return stack([ravel(x) for x in meshgrid(*tensors, indexing="ij")], 1)
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices (M1, N1), (M2, N2), ... on the diagonal of one (M1 + M2 + ..., N1 + N2 + ...); () and (N,) are rows."""
+    blocks = [reshape(x, (1, -1)) if x.ndim < 2 else x for x in tensors]
+    for k, x in enumerate(blocks):
+        if x.ndim > 2:
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {k} has {x.ndim} dimensions"
+            )
+    return dispatch(_block_diag, tuple(blocks))

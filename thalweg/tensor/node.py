@@ -32,6 +32,7 @@ class Node:
 
     kinds: ClassVar[dict[str, type[Node]]] = {}
     plain: ClassVar[bool] = True
+    n_tensors: ClassVar[int | None] = None  # of a view's operands only the first is a tensor
 
     vjp: Vjp | None
     next: tuple[Edge | None, ...]
@@ -62,7 +63,8 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes of the operands, with which of their outputs it was; (None, 0) where nothing flows."""
-        return tuple((None, 0) if edge is None else edge for edge in self.next)
+        edges = self.next[: self.n_tensors]
+        return tuple((None, 0) if edge is None else edge for edge in edges)
 
     @property
     def metadata(self) -> dict[Any, Any]:

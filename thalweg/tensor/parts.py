@@ -19,7 +19,7 @@ from .dispatch import derived_parts, dispatch
 from .inplace import inplace
 from .reduce import wrap_dim
 from .shape import diagonal as diagonal_of
-from .shape import expand, ravel, reshape, selected, sizes_of, sliced, unsqueeze
+from .shape import ravel, reshape, selected, sizes_of, sliced, unsqueeze
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -393,33 +393,6 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """All elements on the diagonal of a matrix."""
     return diag_embed(ravel(input), offset)
-
-
-# Grids
-
-
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """(N1,), (N2,), ... as coordinates of a grid: each (N1, N2, ...), or (N2, N1, ...) with "xy"."""
-    given = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], Sequence) else tensors)
-    if not given:
-        raise ValueError("meshgrid expects a non-empty TensorList")
-    if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(
-            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
-        )
-    if any(x.ndim > 1 for x in given):
-        raise RuntimeError(
-            f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {given}"
-        )
-    swap = indexing == "xy" and len(given) >= 2
-    order = [1, 0, *range(2, len(given))] if swap else list(range(len(given)))
-    sizes = [given[k]._aval().size for k in order]
-    results = []
-    for k, x in enumerate(given):
-        place = order.index(k)
-        row = reshape(x, [-1 if p == place else 1 for p in range(len(given))])
-        results.append(expand(row, sizes))
-    return tuple(results)
 
 
 # At least so many axes
