@@ -8,6 +8,7 @@ the saved values. Otherwise each node is carried out as an operation on tensors 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -24,20 +25,28 @@ from ..tensor.node import AccumulateGrad, Node
 from .slow_road import FREED, walk_slowly
 
 
+_stamp = attrgetter("stamp")
+
+
 def nodes_below(roots: Sequence[Node]) -> list[Node]:
-    """All nodes that the roots reach, the latest first: a topological order, since stamps grow."""
+    """All nodes that the roots reach, the latest first and leaves last: a topological order, since
+    stamps grow."""
     seen: set[Node] = set(roots)
     todo = list(seen)
+    nodes: list[Node] = []
+    leaves: list[Node] = []
     while todo:
-        for edge in todo.pop().next:
-            if edge is not None and edge[0] not in seen:
-                seen.add(edge[0])
-                todo.append(edge[0])
-    return sorted(seen, key=_newest_first)
-
-
-def _newest_first(node: Node) -> int:
-    return 1 - node.stamp if node.vjp is not None or not isinstance(node, AccumulateGrad) else 1
+        node = todo.pop()
+        edges = node.next
+        (nodes if edges else leaves).append(node)
+        for edge in edges:
+            if edge is not None:
+                below = edge[0]
+                if below not in seen:
+                    seen.add(below)
+                    todo.append(below)
+    nodes.sort(key=_stamp, reverse=True)
+    return nodes + leaves
 
 
 def needed_for(order: list[Node], targets: set[tuple[Node, int]]) -> set[Node]:
@@ -86,6 +95,9 @@ def _backward_graph(*operands: Any) -> list[Var]:
 BACKWARD = Op(_backward_graph, "Backward")
 
 
+_LEAF: tuple[None, tuple[Any, ...], tuple[Any, ...]] = (None, (), ())
+
+
 class _Plan:
     """One walk as one edge: the structure that keys it and the values it reads."""
 
@@ -99,14 +111,15 @@ class _Plan:
 
     @property
     def is_plain(self) -> bool:
-        return all(
-            (n.vjp is not None or isinstance(n, AccumulateGrad))
-            and n.hooks is None
-            and n.pre_hooks is None
-            and n.tensor_hooks is None
-            and not (isinstance(n, AccumulateGrad) and n.variable._leaf_hooks)
-            for n in self.order
-        )
+        """Whether nothing needs to be seen on the way."""
+        for node in self.order:
+            if node.marked:
+                return False
+            if node.vjp is None and (
+                not isinstance(node, AccumulateGrad) or node.variable._leaf_hooks
+            ):
+                return False
+        return True
 
     def retained(self) -> list[tuple[tuple[int, int], Any]]:
         """Places whose gradient a tensor that called ``retain_grad`` wants."""
@@ -127,17 +140,21 @@ class _Plan:
         operands: list[Value | None] = [g for _, _, g in self.roots]
         nodes = []
         for node in self.order:
+            tape = node.vjp
+            if tape is None:
+                nodes.append(_LEAF)
+                continue
             targets = tuple(
                 [None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next]
             )
-            nodes.append((node.vjp, node.avals, targets))
-            if node.vjp is not None:
-                if node.saved is None:
-                    raise RuntimeError(FREED)
-                operands.extend(node.saved)
+            nodes.append((tape, node.avals, targets))
+            saved = node.saved
+            if saved is None:
+                raise RuntimeError(FREED)
+            operands += saved
         roots = tuple([((index[n], nr), n.avals[nr]) for n, nr, _ in self.roots])
-        operands.extend([old for _, old in sinks])
-        if all(v is None for v in operands):
+        operands += [old for _, old in sinks]
+        if all([v is None for v in operands]):
             operands[0] = wrap_ones(roots[0][1])
         structure = (roots, tuple(nodes), tuple(captures), tuple([(i, 0) for i, _ in sinks]))
         return record(BACKWARD, operands, (structure,))

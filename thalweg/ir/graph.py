@@ -23,18 +23,18 @@ class Graph:
     An input that is absent (an optional tensor that was None) has no aval and is never read.
     """
 
-    __slots__ = ("avals", "n_inputs", "instrs", "outputs", "vjps", "function", "__weakref__")
+    __slots__ = ("avals", "n_inputs", "instrs", "outputs", "results", "vjps", "function", "__weakref__")
 
     def __init__(
         self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]
     ) -> None:
         self.avals, self.n_inputs, self.instrs, self.outputs = avals, n_inputs, instrs, outputs
+        self.results = tuple([avals[slot] for slot in outputs])
         self.vjps: dict[Any, Any] = {}
         self.function: Any = None
 
     def out_avals(self) -> tuple[Aval, ...]:
-        found = tuple(self.avals[slot] for slot in self.outputs)
-        return found  # type: ignore[return-value]  # an output always has an aval
+        return self.results  # type: ignore[return-value]  # an output always has an aval
 
     def live(self, outputs: tuple[int, ...]) -> list[Instr]:
         """The instructions that ``outputs`` need, in order."""

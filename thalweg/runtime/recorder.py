@@ -17,7 +17,11 @@ def record(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...] = 
     """Record ``op`` on this thread's trace, or compute it now on the eager tier."""
     if state.eager:
         return execute(op, operands, statics)
-    return state.trace.record(op, operands, statics)
+    trace = state.trace
+    for v in operands:
+        if v is not None and v.array is None and v.trace is not trace:
+            v.get()
+    return trace.record(op, operands, statics)
 
 
 def graph_of(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]) -> Graph:

@@ -183,10 +183,10 @@ class Trace:
     def record(
         self, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]
     ) -> list[Value]:
-        """Take the edge of ``op`` on ``operands``; gives its pending results."""
-        for v in operands:
-            if v is not None and v.array is None and v.trace is not self:
-                v.get()
+        """Take the edge of ``op`` on ``operands``; gives its pending results.
+
+        An operand is realized or pending in this trace: another thread's must be run before.
+        """
         with self.lock:
             leaves, leaf_of = self.leaves, self.leaf_of
             n_before = len(leaves)

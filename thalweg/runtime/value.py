@@ -71,13 +71,12 @@ def number(value: bool | int | float) -> Value:
 class Storage:
     """The mutable cell behind one or more tensors. ``value`` is None for foreign memory."""
 
-    __slots__ = ("value", "foreign", "owner", "version", "__weakref__")
+    foreign: Array | None = None
+    owner: weakref.ref[Any] | None = None
+    version = 0
 
     def __init__(self, value: Value | None) -> None:
         self.value = value
-        self.foreign: Array | None = None
-        self.owner: weakref.ref[Any] | None = None
-        self.version = 0
 
     @classmethod
     def sharing(cls, array: Array, owner: Any) -> Storage:

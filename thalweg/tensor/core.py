@@ -70,7 +70,8 @@ class TensorCore:
     # Looking
 
     def _aval(self) -> Aval:
-        base = self._storage.aval
+        value = self._storage.value
+        base = self._storage.aval if value is None else value.aval
         return base if self._view is None else Aval(self._view.shape, base.dtype)
 
     def _layout(self) -> View:

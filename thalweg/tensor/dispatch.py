@@ -194,9 +194,8 @@ def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = 
     assert tape is not None and 0 not in tape.saved_inputs and not tape.saved_outputs
     saved = tuple([given[k] for k in tape.saved_inputs])
     edges = (source._edge(), *[None] * len(numbers))
-    kind = Node.kind(op.node)
-    kind.n_tensors = 1
-    return kind(tape, edges, saved, graph.out_avals())  # type: ignore[arg-type]
+    tape.kind.n_tensors = 1
+    return tape.kind(tape.vjp, edges, saved, tape.avals)  # type: ignore[arg-type]
 
 
 def as_strided_node(base: Any, layout: View) -> Node | None:

@@ -25,10 +25,11 @@ class Node:
         next: for each operand the (node, output number) that its gradient goes to, or None.
         saved: the Values that the gradient graph reads; None once freed.
         avals: of the outputs.
+        marked: it has had a hook, so the walk visits it by itself.
     """
 
     __slots__ = ("vjp", "next", "saved", "avals", "stamp", "hooks", "pre_hooks", "tensor_hooks", "retained",
-                 "metadata_", "__weakref__")  # fmt: skip
+                 "marked", "metadata_", "__weakref__")  # fmt: skip
 
     kinds: ClassVar[dict[str, type[Node]]] = {}
     plain: ClassVar[bool] = True
@@ -43,6 +44,7 @@ class Node:
     ) -> None:
         self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
         self.stamp = next(stamps)
+        self.marked = False
         self.hooks: dict[int, Callable[..., Any]] | None = None
         self.pre_hooks: dict[int, Callable[..., Any]] | None = None
         self.tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
@@ -74,18 +76,21 @@ class Node:
 
     def register_hook(self, hook: Callable[..., Any]) -> Handle:
         """Call ``hook(grad_inputs, grad_outputs)`` after this node's gradient is computed."""
+        self.marked = True
         if self.hooks is None:
             self.hooks = {}
         return Handle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> Handle:
         """Call ``hook(grad_outputs)`` before this node's gradient is computed."""
+        self.marked = True
         if self.pre_hooks is None:
             self.pre_hooks = {}
         return Handle(self.pre_hooks, hook)
 
     def hooks_of(self, nr: int) -> dict[int, Callable[..., Any]]:
         """The hooks on output ``nr``, which a tensor's ``register_hook`` fills."""
+        self.marked = True
         if self.tensor_hooks is None:
             self.tensor_hooks = {}
         return self.tensor_hooks.setdefault(nr, {})
