@@ -52,7 +52,7 @@ def set_printoptions(
                 f"set_printoptions: profile is one of {', '.join(_PROFILES)}, got {profile!r}"
             )
         _options = _PROFILES[profile]
-    given = {
+    given: dict[str, Any] = {
         "precision": precision,
         "threshold": threshold,
         "edgeitems": edgeitems,
@@ -92,10 +92,7 @@ class _Formatter:
             return
         finite = values[np.isfinite(values) & (values != 0)].astype(np.float64)
         if not finite.size:
-            self.width = 1
-            if values.size and self._sci(False):
-                self.scientific = True
-            self.whole = True
+            self.width, self.whole = 1, True
             return
         sizes = np.abs(finite)
         large, small = sizes.max(), sizes.min()
