@@ -24,7 +24,6 @@ from ..tensor.dispatch import wrap
 from ..tensor.node import AccumulateGrad, Node
 from .slow_road import FREED, walk_slowly
 
-
 _stamp = attrgetter("stamp")
 
 
@@ -138,7 +137,7 @@ class _Plan:
         """Record the walk; gives the captured gradients, then the sinks' new ``grad`` values."""
         index = self.index
         operands: list[Value | None] = [g for _, _, g in self.roots]
-        nodes = []
+        nodes: list[tuple[Any, ...]] = []
         for node in self.order:
             tape = node.vjp
             if tape is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .aval import Aval, Shape
+from .aval import Aval, Shape, broadcast_shapes
 from .dtype import DType
 from .graph import Graph, Instr
 from .primitive import Primitive
@@ -160,6 +160,7 @@ class Builder:
         self.n_inputs = len(inputs)
         self.instrs: list[Instr] = []
         self._seen: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._spread: dict[int, Var] = {}
 
     def inputs(self) -> list[Var | None]:
         avals = self.avals[: self.n_inputs]
@@ -167,6 +168,8 @@ class Builder:
 
     def emit(self, primitive: Primitive, inputs: tuple[Var, ...], statics: tuple[Any, ...]) -> Any:
         """Record ``primitive`` and give its result's Var, or a tuple of them if it has several."""
+        if primitive.elementwise and len(inputs) > 1:
+            inputs = self._unspread(inputs)
         slots = tuple(x.slot for x in inputs)
         key = (primitive, statics, slots)
         outs = self._seen.get(key)
@@ -179,8 +182,18 @@ class Builder:
             self.avals.extend(avals)
             self.instrs.append(Instr(primitive, statics, slots, outs))
             self._seen[key] = outs
+            if primitive.name == "broadcast_to":
+                self._spread[outs[0]] = inputs[0]
         results = tuple(self.var(slot) for slot in outs)
         return results if many or len(results) > 1 else results[0]
+
+    def _unspread(self, inputs: tuple[Var, ...]) -> tuple[Var, ...]:
+        """Operands as they were before ``broadcast_to``, where the others give the shape anyway."""
+        if not any(x.slot in self._spread for x in inputs):
+            return inputs
+        sources = tuple(self._spread.get(x.slot, x) for x in inputs)
+        shape = broadcast_shapes(*(x.shape for x in inputs))
+        return sources if broadcast_shapes(*(x.shape for x in sources)) == shape else inputs
 
     def var(self, slot: int) -> Var:
         aval = self.avals[slot]

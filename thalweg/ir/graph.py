@@ -23,7 +23,16 @@ class Graph:
     An input that is absent (an optional tensor that was None) has no aval and is never read.
     """
 
-    __slots__ = ("avals", "n_inputs", "instrs", "outputs", "results", "vjps", "function", "__weakref__")
+    __slots__ = (
+        "avals",
+        "n_inputs",
+        "instrs",
+        "outputs",
+        "results",
+        "vjps",
+        "function",
+        "__weakref__",
+    )
 
     def __init__(
         self, avals: list[Aval | None], n_inputs: int, instrs: list[Instr], outputs: tuple[int, ...]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..ir.aval import promote
 from ..ir.builder import Var
-from ..ir.dtype import DType, get_default_dtype
+from ..ir.dtype import DType, bool_, get_default_dtype
 from ..ir.primitive import Primitive
 
 
@@ -49,13 +49,27 @@ def float_of(dtype: DType) -> DType:
     return dtype if dtype.is_floating_point else get_default_dtype()
 
 
-def elementwise(primitive: Primitive, node: str, *, to_float: bool = False) -> Op:
-    """An Op that promotes its operands (to floating, if asked) and applies one primitive."""
+def kind_of(dtype: DType) -> str:
+    """"bool", "floating" or "integer"."""
+    return "bool" if dtype is bool_ else "floating" if dtype.is_floating_point else "integer"
+
+
+def elementwise(
+    primitive: Primitive, node: str, *, to_float: bool = False, but_not: tuple[str, ...] = ()
+) -> Op:
+    """An Op that promotes its operands (to floating, if asked) and applies one primitive.
+
+    ``but_not`` names the kinds (``kind_of``) of common types that it refuses, with NotImplementedError.
+    """
 
     def apply(*operands: Var) -> Any:
         common = promoted(*operands)
         if to_float:
             common = tuple(floating(x) for x in common)
+        if kind_of(common[0].dtype) in but_not:
+            raise NotImplementedError(
+                f"{primitive.name}: not implemented for {common[0].dtype}: convert the tensor first"
+            )
         return primitive(*common)
 
     apply.__name__ = primitive.name

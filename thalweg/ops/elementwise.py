@@ -211,7 +211,11 @@ square: Primitive = _unary("square", np.square, lambda g, out, x: g * (x * 2))
 
 def _sigmoid_reference(x: Any) -> Any:
     """1 / (1 + exp(-x)): exp overflows to inf for very negative x, which gives the right 0."""
-    return 1 / (1 + np.exp(-x))
+    y = np.exp(-x)
+    if not isinstance(y, np.ndarray) or not y.ndim:
+        return 1 / (y + 1)
+    y += 1
+    return np.divide(1, y, out=y)
 
 
 sigmoid: Primitive = _unary("sigmoid", _sigmoid_reference, lambda g, out, x: g * ((1 - out) * out))

@@ -54,9 +54,7 @@ def _with_empty() -> list[Sample]:
 sum_: Primitive = primitive(
     "sum",
     infer=_fold(),
-    reference=lambda x, axes, keepdim: np.add.reduce(
-        x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype
-    ),
+    reference=lambda x, axes, keepdim: np.add.reduce(x, axis=axes, keepdims=keepdim, dtype=x.dtype),
     grads=(lambda g, out, x, axes, keepdim: spread(g, x.shape, axes, keepdim),),
     statics=("axes", "keepdim"),
     samples=_with_empty,
@@ -100,7 +98,7 @@ prod: Primitive = primitive(
     "prod",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.multiply.reduce(
-        x, axis=axes, keepdims=keepdim, dtype=np.asarray(x).dtype
+        x, axis=axes, keepdims=keepdim, dtype=x.dtype
     ),
     grads=(_prod_grad,),
     statics=("axes", "keepdim"),

@@ -24,7 +24,7 @@ class Adam(Optimizer):
     Source: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019.
     """
 
-    numbers = ("lr", "beta1", "beta2", "eps", "weight_decay")
+    names = ("lr", "beta1", "beta2", "eps", "weight_decay")
     state_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     counts = True
 
@@ -45,8 +45,9 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         })  # fmt: skip
 
-    def hyper(self, group: dict[str, Any]) -> Any:
-        return (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        values = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
+        return dict(zip(self.names, values, strict=True))
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (
@@ -75,7 +76,7 @@ class Adam(Optimizer):
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
         kind = parameter.dtype
-        lr, beta1, beta2, eps, decay = (hyper[n].astype(float64) for n in Adam.numbers)
+        lr, beta1, beta2, eps, decay = (hyper[n].astype(float64) for n in Adam.names)
         g = -gradient if flags["maximize"] else gradient
         if flags["weight_decay"]:
             if flags["decoupled"]:

@@ -24,7 +24,7 @@ class RMSprop(Optimizer):
     Source: Hinton, lecture 6e of "Neural networks for machine learning", 2012.
     """
 
-    numbers = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    names = ("lr", "alpha", "eps", "weight_decay", "momentum")
     state_names = ("square_avg", "momentum_buffer", "grad_avg")
     counts = True
 
@@ -41,6 +41,9 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable,
         })  # fmt: skip
+
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        return {name: group[name] for name in self.names}
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (
@@ -66,9 +69,7 @@ class RMSprop(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, alpha, eps, decay, momentum = (
-            hyper[n].astype(parameter.dtype) for n in RMSprop.numbers
-        )
+        lr, alpha, eps, decay, momentum = (hyper[n].astype(parameter.dtype) for n in RMSprop.names)
         g = -gradient if flags["maximize"] else gradient
         if flags["weight_decay"]:
             g = g + parameter * decay
@@ -98,7 +99,7 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan and Singer 2011.
     """
 
-    numbers = ("lr", "lr_decay", "weight_decay", "eps")
+    names = ("lr", "lr_decay", "weight_decay", "eps")
     state_names = ("sum",)
     counts = True
 
@@ -115,6 +116,9 @@ class Adagrad(Optimizer):
             "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable, "fused": fused,
         })  # fmt: skip
+
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        return {name: group[name] for name in self.names}
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (("maximize", bool(group["maximize"])), ("weight_decay", group["weight_decay"] != 0))
@@ -133,7 +137,7 @@ class Adagrad(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, lr_decay, decay, eps = (hyper[n].astype(parameter.dtype) for n in Adagrad.numbers)
+        lr, lr_decay, decay, eps = (hyper[n].astype(parameter.dtype) for n in Adagrad.names)
         g = -gradient if flags["maximize"] else gradient
         if flags["weight_decay"]:
             g = g + parameter * decay

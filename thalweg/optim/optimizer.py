@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,15 +61,13 @@ STEP = Op(_step_graph, "Step")
 
 
 class Optimizer:
-    """Base class. A subclass gives ``numbers``, ``flags``, ``init`` and ``update``.
+    """Base class. A subclass gives ``hyper``, ``flags``, ``init`` and ``update``.
 
     Attributes:
-        numbers: the group's entries that are run-time scalars.
         state_names: what ``update`` gives back beside the parameter, in order.
         counts: whether each parameter counts its steps, as ``state["step"]``.
     """
 
-    numbers: ClassVar[tuple[str, ...]] = ("lr",)
     state_names: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[bool] = False
 
@@ -128,9 +126,9 @@ class Optimizer:
         """What ``update`` branches on, as sorted (name, value) pairs."""
         return ()
 
-    def hyper(self, group: dict[str, Any]) -> Iterator[Any]:
-        """The run-time scalars, in the order of ``numbers``."""
-        return (group[name] for name in self.numbers)
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        """The group's numbers that ``update`` reads at run time."""
+        raise NotImplementedError
 
     def init(self, parameter: Any, group: dict[str, Any]) -> State:
         """The state before a parameter's first step."""
@@ -151,7 +149,7 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. ``closure`` computes the loss again, and is called first."""
-        for hook in list(self._pre_hooks.values()):
+        for hook in tuple(self._pre_hooks.values()):
             hook(self, (closure,), {})
         loss = None
         if closure is not None:
@@ -196,11 +194,12 @@ class Optimizer:
                     counted[counter].append(state)
                 members.append((names, counter))
             if members:
+                hyper = self.hyper(group)
                 operands[start:start] = [
                     h._read() if isinstance(h, TensorCore) else number(float(h))
-                    for h in self.hyper(group)
+                    for h in hyper.values()
                 ]
-                layout.append((self.flags(group), self.numbers, tuple(members)))
+                layout.append((self.flags(group), tuple(hyper), tuple(members)))
         if targets:
             statics = (type(self).update, tuple(layout), len(counter_values))
             self._put(record(STEP, [*counter_values, *operands], (statics,)), targets, counted)

@@ -22,7 +22,6 @@ class SGD(Optimizer):
         ValueError: a setting is out of its range.
     """
 
-    numbers = ("lr", "momentum", "dampening", "weight_decay")
     state_names = ("momentum_buffer",)
 
     def __init__(
@@ -39,6 +38,14 @@ class SGD(Optimizer):
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused,
         })  # fmt: skip
+
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        read = {"lr": group["lr"]}
+        if group["momentum"] != 0:
+            read["momentum"], read["dampening"] = group["momentum"], group["dampening"]
+        if group["weight_decay"] != 0:
+            read["weight_decay"] = group["weight_decay"]
+        return read
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (
@@ -59,16 +66,14 @@ class SGD(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, momentum, dampening, decay = (hyper[n].astype(parameter.dtype) for n in SGD.numbers)
+        read = {name: value.astype(parameter.dtype) for name, value in hyper.items()}
         g = -gradient if flags["maximize"] else gradient
         if flags["weight_decay"]:
-            g = g + parameter * decay
+            g = g + parameter * read["weight_decay"]
         if not flags["momentum"]:
-            return parameter - g * lr, state
-        buffer = (
-            state["momentum_buffer"] * momentum + g * (1 - dampening)
-            if "momentum_buffer" in state
-            else g
-        )
-        g = g + buffer * momentum if flags["nesterov"] else buffer
-        return parameter - g * lr, {"momentum_buffer": buffer}
+            return parameter - g * read["lr"], state
+        buffer = g
+        if "momentum_buffer" in state:
+            buffer = state["momentum_buffer"] * read["momentum"] + g * (1 - read["dampening"])
+        g = g + buffer * read["momentum"] if flags["nesterov"] else buffer
+        return parameter - g * read["lr"], {"momentum_buffer": buffer}

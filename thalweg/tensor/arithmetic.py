@@ -33,11 +33,11 @@ def _add(x: Var, y: Var, alpha: Number) -> Var:
 
 @op("SubBackward0")
 def _sub(x: Var, y: Var, alpha: Number) -> Var:
-    x, y = promoted(x, y)
-    if x.dtype is bool_:
+    if bool_ in (x.dtype, y.dtype):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported: use `^` or logical_xor() instead"
+            "Subtraction, the `-` operator, with a bool tensor is not supported: use `^`, `~` or logical_xor() instead"
         )
+    x, y = promoted(x, y)
     return x - (y if alpha == 1 else y * alpha)
 
 
@@ -70,6 +70,8 @@ def _div(x: Var, y: Var, rounding_mode: str | None) -> Var:
 @op("PowBackward1")
 def _pow(x: Var, y: Var) -> Var:
     x, y = promoted(x, y)
+    if x.dtype is bool_:
+        raise NotImplementedError("pow: not implemented for bool: convert one of the two first")
     return x**y
 
 
@@ -78,6 +80,8 @@ def _pow_scalar(x: Var, exponent: Number) -> Var:
     """The exponent is static, so that squares and roots get primitives of their own."""
     if isinstance(exponent, float):
         x = floating(x)
+    elif x.dtype is bool_ and exponent >= 0:
+        return x if isinstance(exponent, bool) and exponent else x.astype(_power_type(exponent))**exponent
     elif exponent < 0 and not x.dtype.is_floating_point:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 2 and x.dtype is not bool_:
@@ -132,11 +136,12 @@ def square(input: Tensor) -> Tensor:
     return pow(input, 2)
 
 
-floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.")
+_REFUSES_BOOL = ("bool",)
+floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.", but_not=_REFUSES_BOOL)
 remainder = binary(
-    "remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign."
+    "remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign.", but_not=_REFUSES_BOOL
 )
-fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.")
+fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.", but_not=_REFUSES_BOOL)
 atan2 = binary(
     "atan2",
     e.atan2,
@@ -144,7 +149,7 @@ atan2 = binary(
     "Angle of the point (other, input), in radians.",
     to_float=True,
 )
-hypot = binary("hypot", e.hypot, "HypotBackward0", "sqrt(x*x + y*y).")
+hypot = binary("hypot", e.hypot, "HypotBackward0", "sqrt(x*x + y*y).", but_not=("bool", "integer"))
 copysign = binary(
     "copysign", e.copysign, "CopysignBackward0", "Magnitude of x, sign of y.", to_float=True
 )
@@ -156,11 +161,11 @@ lt = binary("lt", e.lt, "", "Where x < y.")
 le = binary("le", e.le, "", "Where x <= y.")
 gt = binary("gt", e.gt, "", "Where x > y.")
 ge = binary("ge", e.ge, "", "Where x >= y.")
-bitwise_and = binary("bitwise_and", e.bitwise_and, "", "Bitwise and; for bool, logical and.")
-bitwise_or = binary("bitwise_or", e.bitwise_or, "", "Bitwise or; for bool, logical or.")
-bitwise_xor = binary("bitwise_xor", e.bitwise_xor, "", "Bitwise exclusive or.")
-bitwise_left_shift = binary("bitwise_left_shift", e.shift_left, "", "x * 2**y by shifting bits.")
-bitwise_right_shift = binary("bitwise_right_shift", e.shift_right, "", "x / 2**y by shifting bits.")
+bitwise_and = binary("bitwise_and", e.bitwise_and, "", "Bitwise and; for bool, logical and.", but_not=("floating",))
+bitwise_or = binary("bitwise_or", e.bitwise_or, "", "Bitwise or; for bool, logical or.", but_not=("floating",))
+bitwise_xor = binary("bitwise_xor", e.bitwise_xor, "", "Bitwise exclusive or.", but_not=("floating",))
+bitwise_left_shift = binary("bitwise_left_shift", e.shift_left, "", "x * 2**y by shifting bits.", but_not=("floating",))
+bitwise_right_shift = binary("bitwise_right_shift", e.shift_right, "", "x / 2**y by shifting bits.", but_not=("floating",))
 subtract, multiply, divide, true_divide = sub, mul, div, div
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 

@@ -312,6 +312,8 @@ def _write_number(input: Tensor, key: Any, value: TensorCore) -> bool:
     ):
         return False
     place, _ = _reach(input, key)
+    if place._view is None:
+        return False
     check_writable(place)
     place._write(value._read())
     return True

@@ -33,11 +33,12 @@ def give(result: Any, out: Any) -> Any:
 
 
 def unary(
-    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False
+    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False,
+    but_not: tuple[str, ...] = (),
 ) -> Function:
     """The public function of a primitive with one operand."""
     applied = (
-        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
     def function(input: Any, *, out: Any = None) -> Any:
@@ -47,11 +48,12 @@ def unary(
 
 
 def binary(
-    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False
+    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False,
+    but_not: tuple[str, ...] = (),
 ) -> Function:
     """The public function of a primitive with two broadcasting operands."""
     applied = (
-        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float)
+        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -86,7 +88,27 @@ def _deg2rad(x: Var) -> Var:
     return floating(x) * (3.141592653589793 / 180)
 
 
-neg = unary("neg", e.neg, "NegBackward0", "``-input``.")
+@op("NegBackward0")
+def _neg(x: Var) -> Var:
+    if x.dtype is bool_:
+        raise RuntimeError("neg: the `-` operator on a bool tensor is not supported: use `~`")
+    return e.neg(x)
+
+
+@op("SignBackward0")
+def _sign(x: Var) -> Var:
+    return x if x.dtype is bool_ else e.sign(x)
+
+
+@op("ReluBackward0")
+def _relu(x: Var) -> Var:
+    if x.dtype is bool_:
+        raise RuntimeError("relu: Boolean inputs are not supported: convert the tensor first")
+    return e.relu(x)
+
+
+_REFUSES_BOOL = ("bool",)
+neg = unary("neg", _neg, "NegBackward0", "``-input``.")
 exp = unary("exp", e.exp, "ExpBackward0", "e to the power of each element.", to_float=True)
 exp2 = unary("exp2", e.exp2, "Exp2Backward0", "2 to the power of each element.", to_float=True)
 expm1 = unary("expm1", e.expm1, "Expm1Backward0", "exp(x) - 1, exact near 0.", to_float=True)
@@ -99,7 +121,7 @@ rsqrt = unary("rsqrt", e.rsqrt, "RsqrtBackward0", "1 / sqrt(x).", to_float=True)
 reciprocal = unary("reciprocal", e.reciprocal, "ReciprocalBackward0", "1 / x.", to_float=True)
 sigmoid = unary("sigmoid", e.sigmoid, "SigmoidBackward0", "1 / (1 + exp(-x)).", to_float=True)
 tanh = unary("tanh", e.tanh, "TanhBackward0", "Hyperbolic tangent.", to_float=True)
-relu = unary("relu", e.relu, "ReluBackward0", "max(x, 0).")
+relu = unary("relu", _relu, "ReluBackward0", "max(x, 0).")
 erf = unary("erf", e.erf, "ErfBackward0", "The error function.", to_float=True)
 sin = unary("sin", e.sin, "SinBackward0", "Sine of radians.", to_float=True)
 cos = unary("cos", e.cos, "CosBackward0", "Cosine of radians.", to_float=True)
@@ -112,11 +134,11 @@ cosh = unary("cosh", e.cosh, "CoshBackward0", "Hyperbolic cosine.", to_float=Tru
 asinh = unary("asinh", e.asinh, "AsinhBackward0", "Inverse hyperbolic sine.", to_float=True)
 acosh = unary("acosh", e.acosh, "AcoshBackward0", "Inverse hyperbolic cosine.", to_float=True)
 atanh = unary("atanh", e.atanh, "AtanhBackward0", "Inverse hyperbolic tangent.", to_float=True)
-abs = unary("abs", e.abs_, "AbsBackward0", "Absolute value.")
-sign = unary("sign", e.sign, "SignBackward0", "-1, 0 or 1.")
-floor = unary("floor", e.floor, "FloorBackward0", "The largest whole number not above x.")
-ceil = unary("ceil", e.ceil, "CeilBackward0", "The smallest whole number not below x.")
-trunc = unary("trunc", e.trunc, "TruncBackward0", "x without its fraction.")
+abs = unary("abs", e.abs_, "AbsBackward0", "Absolute value.", but_not=_REFUSES_BOOL)
+sign = unary("sign", _sign, "SignBackward0", "-1, 0 or 1.")
+floor = unary("floor", e.floor, "FloorBackward0", "The largest whole number not above x.", but_not=_REFUSES_BOOL)
+ceil = unary("ceil", e.ceil, "CeilBackward0", "The smallest whole number not below x.", but_not=_REFUSES_BOOL)
+trunc = unary("trunc", e.trunc, "TruncBackward0", "x without its fraction.", but_not=_REFUSES_BOOL)
 isnan = unary("isnan", e.isnan, "", "Where x is NaN.")
 isinf = unary("isinf", e.isinf, "", "Where x is infinite.")
 signbit = unary("signbit", e.signbit, "", "Where the sign bit is set.")

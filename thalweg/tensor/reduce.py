@@ -12,6 +12,7 @@ from ..ir.dtype import DType, bool_, int64, uint8
 from ..ops import elementwise as e
 from ..ops import reduction as r
 from ..ops.composite import Op, floating, op
+from . import return_types
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
@@ -268,13 +269,10 @@ def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     return dispatch(_amin, (input,), (axes, keepdim))
 
 
-def aminmax(
-    input: Tensor, *, dim: int | None = None, keepdim: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The smallest and the largest over ``dim``."""
-    return amin(input, () if dim is None else dim, keepdim), amax(
-        input, () if dim is None else dim, keepdim
-    )
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """(min, max) over ``dim``."""
+    axes = () if dim is None else dim
+    return return_types.aminmax(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 
 def whole_extreme(input: Tensor, largest: bool) -> Tensor:

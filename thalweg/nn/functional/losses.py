@@ -93,7 +93,7 @@ def _huber(x: Var, y: Var, reduction: str, delta: float) -> Var:
 
 
 def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    if tuple(input.shape) != tuple(target.shape):
+    if input._aval().shape != target._aval().shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
             "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
