@@ -315,6 +315,13 @@ def test_integers_take_numbers_as_in_torch():
     assert x.tolist() == [1, 1, 2, 9] and x.dtype is tw.int64
 
 
+def test_a_number_written_everywhere_keeps_the_shape():
+    for key in ((slice(0, 2), slice(0, 3)), slice(None), ...):
+        x = tw.zeros(2, 3)
+        x[key] = 4.0
+        assert x.tolist() == [[4.0] * 3] * 2
+
+
 def test_an_index_out_of_bounds_is_an_error_on_its_line():
     x = tw.ones(3, requires_grad=True)
     for wrong in (lambda: x[[5]], lambda: x.index_select(0, tw.tensor([3]))):

@@ -314,8 +314,6 @@ def _arg(x: Var, axis: int | None, keepdim: bool, largest: bool) -> Var:
     ndim = x.ndim
     if axis is None or not ndim:
         x, axis = x.reshape((x.size,)), 0
-    if x.dtype is bool_:
-        x = x.astype(uint8)
     found: Var = (r.argmax if largest else r.argmin)(
         x, axis=axis, keepdim=False if x.ndim != ndim else keepdim
     )
@@ -324,6 +322,8 @@ def _arg(x: Var, axis: int | None, keepdim: bool, largest: bool) -> Var:
 
 def _position(name: str, input: Tensor, dim: int | None, keepdim: bool, largest: bool) -> Tensor:
     axis = None if dim is None else wrap_dim(dim, input.ndim)
+    if input.dtype is bool_:
+        raise RuntimeError(f"{name}(): does not support bool input: convert it first")
     if dim is None and input._aval().size == 0:
         raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0")
     if axis is not None and input.ndim:
