@@ -166,7 +166,7 @@ class Trace:
         self.values: list[weakref.ref[Value]] = []
         self.leaves: list[Value] = []
         self.leaf_of: dict[Value, int] = {}
-        self.overwritten: list[tuple[Storage, Value | None]] = []
+        self.overwritten: dict[Storage, Value] = {}
         self.backward = False
         self.missed = ""
 
@@ -246,8 +246,13 @@ class Trace:
         return len(self.values) > _LONG and not self.backward
 
     def overwrite(self, storage: Storage, value: Value) -> None:
-        """Put a pending value into ``storage``, to be taken back if this trace fails."""
-        self.overwritten.append((storage, storage.value))
+        """Put a pending value into ``storage``, to be taken back if this trace fails.
+
+        What is remembered is the value from before this trace; one that is pending here stays free to die.
+        """
+        old = storage.value
+        if old is not None and old.trace is not self and storage not in self.overwritten:
+            self.overwritten[storage] = old
         storage.value = value
         storage.version += 1
 
@@ -295,7 +300,7 @@ class Trace:
 
     def _fail(self, held: list[Value | None], error: Exception) -> None:
         failed = Failed(error)
-        for storage, old in reversed(self.overwritten):
+        for storage, old in self.overwritten.items():
             if storage.value is not None and storage.value.trace is self:
                 storage.value = old
         for v in held:
