@@ -13,7 +13,6 @@ from .ir.dtype import (
     int32,
     int64,
     promote_types,
-    set_default_dtype,
     uint8,
 )
 from .runtime.device import Device as device
@@ -96,6 +95,7 @@ from .tensor.creation import (
     ones,
     ones_like,
     scalar_tensor,
+    set_default_dtype,
     tensor,
     zeros,
     zeros_like,

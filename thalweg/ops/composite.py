@@ -50,7 +50,7 @@ def float_of(dtype: DType) -> DType:
 
 
 def kind_of(dtype: DType) -> str:
-    """"bool", "floating" or "integer"."""
+    """ "bool", "floating" or "integer"."""
     return "bool" if dtype is bool_ else "floating" if dtype.is_floating_point else "integer"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Var
-from ..ir.dtype import bool_
+from ..ir.dtype import bool_, int64
 from ..ops import elementwise as e
 from ..ops.composite import floating, op, promoted
 from . import pointwise as p
@@ -81,7 +81,8 @@ def _pow_scalar(x: Var, exponent: Number) -> Var:
     if isinstance(exponent, float):
         x = floating(x)
     elif x.dtype is bool_ and exponent >= 0:
-        return x if isinstance(exponent, bool) and exponent else x.astype(_power_type(exponent))**exponent
+        power = x.astype(int64) ** int(exponent)
+        return power.astype(bool_) if isinstance(exponent, bool) else power
     elif exponent < 0 and not x.dtype.is_floating_point:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 2 and x.dtype is not bool_:
@@ -137,11 +138,23 @@ def square(input: Tensor) -> Tensor:
 
 
 _REFUSES_BOOL = ("bool",)
-floor_divide = binary("floor_divide", e.floor_divide, "NotImplemented", "Quotient rounded down.", but_not=_REFUSES_BOOL)
-remainder = binary(
-    "remainder", e.remainder, "RemainderBackward0", "Remainder with the divisor's sign.", but_not=_REFUSES_BOOL
+floor_divide = binary(
+    "floor_divide",
+    e.floor_divide,
+    "NotImplemented",
+    "Quotient rounded down.",
+    but_not=_REFUSES_BOOL,
 )
-fmod = binary("fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.", but_not=_REFUSES_BOOL)
+remainder = binary(
+    "remainder",
+    e.remainder,
+    "RemainderBackward0",
+    "Remainder with the divisor's sign.",
+    but_not=_REFUSES_BOOL,
+)
+fmod = binary(
+    "fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.", but_not=_REFUSES_BOOL
+)
 atan2 = binary(
     "atan2",
     e.atan2,
@@ -161,11 +174,29 @@ lt = binary("lt", e.lt, "", "Where x < y.")
 le = binary("le", e.le, "", "Where x <= y.")
 gt = binary("gt", e.gt, "", "Where x > y.")
 ge = binary("ge", e.ge, "", "Where x >= y.")
-bitwise_and = binary("bitwise_and", e.bitwise_and, "", "Bitwise and; for bool, logical and.", but_not=("floating",))
-bitwise_or = binary("bitwise_or", e.bitwise_or, "", "Bitwise or; for bool, logical or.", but_not=("floating",))
-bitwise_xor = binary("bitwise_xor", e.bitwise_xor, "", "Bitwise exclusive or.", but_not=("floating",))
-bitwise_left_shift = binary("bitwise_left_shift", e.shift_left, "", "x * 2**y by shifting bits.", but_not=("floating",))
-bitwise_right_shift = binary("bitwise_right_shift", e.shift_right, "", "x / 2**y by shifting bits.", but_not=("floating",))
+bitwise_and = binary(
+    "bitwise_and", e.bitwise_and, "", "Bitwise and; for bool, logical and.", but_not=("floating",)
+)
+bitwise_or = binary(
+    "bitwise_or", e.bitwise_or, "", "Bitwise or; for bool, logical or.", but_not=("floating",)
+)
+bitwise_xor = binary(
+    "bitwise_xor", e.bitwise_xor, "", "Bitwise exclusive or.", but_not=("floating",)
+)
+bitwise_left_shift = binary(
+    "bitwise_left_shift",
+    e.shift_left,
+    "",
+    "x * 2**y by shifting bits.",
+    but_not=("floating", "bool"),
+)
+bitwise_right_shift = binary(
+    "bitwise_right_shift",
+    e.shift_right,
+    "",
+    "x / 2**y by shifting bits.",
+    but_not=("floating", "bool"),
+)
 subtract, multiply, divide, true_divide = sub, mul, div, div
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
@@ -226,6 +257,8 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 @op("LerpBackward0")
 def _lerp(start: Var, end: Var, weight: Var) -> Var:
+    if not (start.dtype.is_floating_point and end.dtype.is_floating_point):
+        raise NotImplementedError("lerp: only for floating types: convert the tensors first")
     start, end, weight = promoted(start, end, weight)
     near = start + weight * (end - start)
     far = end - (end - start) * (1 - weight)
@@ -261,6 +294,8 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 @op("RoundBackward0")
 def _round(x: Var, decimals: int) -> Var:
+    if x.dtype is bool_:
+        raise NotImplementedError("round: not implemented for bool: convert the tensor first")
     if not x.dtype.is_floating_point or decimals == 0:
         return e.round_(x)
     scale = 10.0 ** abs(decimals)

@@ -11,6 +11,7 @@ import numpy as np
 from ..ir import dtype as d
 from ..ir.dtype import DType, get_default_dtype
 from ..runtime.device import Device, as_device
+from ..runtime.recorder import clear_caches, synchronize
 from ..runtime.value import Storage, realized
 from .core import TensorCore, check_differentiable
 from .dispatch import wrap
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 DeviceLike = Device | str | None
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Make ``dtype`` (float32 or float64) the type of new floating tensors.
+
+    What was recorded runs first, and its graphs are forgotten: the default type is part of them.
+    """
+    synchronize()
+    d.set_default_dtype(dtype)
+    clear_caches()
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
@@ -53,19 +64,23 @@ def _from_nested(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         if not probe:
             return np.zeros(shape, (dtype or get_default_dtype()).numpy)
         probe = probe[0]
-    if isinstance(probe, str) or probe is None:
-        raise TypeError(
-            f"new(): invalid data type {type(probe).__name__!r}: tensor() takes numbers"
-        )
+    if isinstance(probe, str):
+        if shape:
+            raise ValueError(f"tensor(): too many dimensions 'str': {probe!r} is no number")
+        raise TypeError("new(): invalid data type 'str': tensor() takes numbers")
+    if probe is None:
+        raise RuntimeError("tensor(): could not infer the dtype of NoneType: give numbers")
     try:
         array = np.array(_plain(data, tuple(shape), 0))
     except OverflowError:
-        raise RuntimeError(
-            "Overflow when unpacking long: a number does not fit in 64 bits"
+        raise ValueError(
+            "Overflow when unpacking long long: a number does not fit in 64 bits"
         ) from None
+    if array.dtype == object and isinstance(probe, int):
+        raise ValueError("Overflow when unpacking long long: a number does not fit in 64 bits")
     if array.dtype == object or array.dtype.kind in "US":
         raise TypeError(f"tensor(): could not make numbers of {type(probe).__name__}")
-    if isinstance(probe, np.ndarray | np.generic | TensorCore):
+    if isinstance(probe, np.ndarray | np.generic):
         return array
     if array.dtype.kind == "f" and array.dtype != get_default_dtype().numpy and dtype is None:
         array = array.astype(get_default_dtype().numpy)
@@ -296,14 +311,11 @@ def linspace(
     if steps < 2:
         return from_array(np.full(steps, start, kind), requires_grad)
     work = kind if kind.kind == "f" else np.dtype(np.float32)
-    step = (
-        work.type((end - start) / (steps - 1))
-        if work == kind
-        else work.type((end - start) / (steps - 1))
-    )
-    index = np.arange(steps)
-    low = work.type(start) + step * index.astype(work)
-    high = work.type(end) - step * (steps - 1 - index).astype(work)
+    first, last = work.type(start), work.type(end)
+    step = float((last - first) / work.type(steps - 1))
+    index = np.arange(steps)  # in float64, since PyTorch rounds start + step * i once, to float32
+    low = (float(first) + step * index).astype(work)
+    high = (float(last) - step * (steps - 1 - index)).astype(work)
     return from_array(np.where(index < steps // 2, low, high).astype(kind), requires_grad)
 
 

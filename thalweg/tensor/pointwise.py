@@ -33,12 +33,19 @@ def give(result: Any, out: Any) -> Any:
 
 
 def unary(
-    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False,
+    name: str,
+    primitive: Primitive | Op,
+    node: str,
+    doc: str,
+    *,
+    to_float: bool = False,
     but_not: tuple[str, ...] = (),
 ) -> Function:
     """The public function of a primitive with one operand."""
     applied = (
-        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float, but_not=but_not)
+        primitive
+        if isinstance(primitive, Op)
+        else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
     def function(input: Any, *, out: Any = None) -> Any:
@@ -48,12 +55,19 @@ def unary(
 
 
 def binary(
-    name: str, primitive: Primitive | Op, node: str, doc: str, *, to_float: bool = False,
+    name: str,
+    primitive: Primitive | Op,
+    node: str,
+    doc: str,
+    *,
+    to_float: bool = False,
     but_not: tuple[str, ...] = (),
 ) -> Function:
     """The public function of a primitive with two broadcasting operands."""
     applied = (
-        primitive if isinstance(primitive, Op) else elementwise(primitive, node, to_float=to_float, but_not=but_not)
+        primitive
+        if isinstance(primitive, Op)
+        else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -136,8 +150,16 @@ acosh = unary("acosh", e.acosh, "AcoshBackward0", "Inverse hyperbolic cosine.", 
 atanh = unary("atanh", e.atanh, "AtanhBackward0", "Inverse hyperbolic tangent.", to_float=True)
 abs = unary("abs", e.abs_, "AbsBackward0", "Absolute value.", but_not=_REFUSES_BOOL)
 sign = unary("sign", _sign, "SignBackward0", "-1, 0 or 1.")
-floor = unary("floor", e.floor, "FloorBackward0", "The largest whole number not above x.", but_not=_REFUSES_BOOL)
-ceil = unary("ceil", e.ceil, "CeilBackward0", "The smallest whole number not below x.", but_not=_REFUSES_BOOL)
+floor = unary(
+    "floor",
+    e.floor,
+    "FloorBackward0",
+    "The largest whole number not above x.",
+    but_not=_REFUSES_BOOL,
+)
+ceil = unary(
+    "ceil", e.ceil, "CeilBackward0", "The smallest whole number not below x.", but_not=_REFUSES_BOOL
+)
 trunc = unary("trunc", e.trunc, "TruncBackward0", "x without its fraction.", but_not=_REFUSES_BOOL)
 isnan = unary("isnan", e.isnan, "", "Where x is NaN.")
 isinf = unary("isinf", e.isinf, "", "Where x is infinite.")

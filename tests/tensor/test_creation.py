@@ -1,0 +1,157 @@
+"""New tensors: as PyTorch makes them, and the errors where it makes none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+
+Case = Callable[[Any], Any]
+
+CASES: dict[str, Case] = {
+    "number": lambda m: m.tensor(3),
+    "float": lambda m: m.tensor(3.5),
+    "truth": lambda m: m.tensor(True),
+    "list": lambda m: m.tensor([1, 2, 3]),
+    "mixed numbers": lambda m: m.tensor([1, 2.5]),
+    "truths and numbers": lambda m: m.tensor([True, 2]),
+    "nested": lambda m: m.tensor([[1.0, 2], [3, 4]]),
+    "tuples": lambda m: m.tensor(((1, 2), (3, 4))),
+    "range": lambda m: m.tensor(range(4)),
+    "empty list": lambda m: m.tensor([]),
+    "empty lists": lambda m: m.tensor([[], []]),
+    "typed": lambda m: m.tensor([1.9, -1.9], dtype=m.int32),
+    "typed float": lambda m: m.tensor([1, 2], dtype=m.float64),
+    "typed bool": lambda m: m.tensor([0.0, 0.5, 2], dtype=m.bool),
+    "large": lambda m: m.tensor(2**40),
+    "infinite": lambda m: m.tensor([float("inf"), float("nan")]),
+    "of 0-d tensors": lambda m: m.tensor([m.tensor(1.5), m.tensor(2)]),
+    "of an array": lambda m: m.tensor(np.arange(3, dtype=np.int16)),
+    "of a float array": lambda m: m.tensor(np.array([1.5])),
+    "of a NumPy number": lambda m: m.tensor(np.float64(1.5)),
+    "of NumPy numbers": lambda m: m.tensor([np.float32(1.5), np.float32(2)]),
+    "of a transposed array": lambda m: m.tensor(np.arange(6.0).reshape(2, 3).T),
+    "of a reversed array": lambda m: m.tensor(np.arange(4)[::-1].copy()),
+    "as_tensor of a list": lambda m: m.as_tensor([1, 2.0]),
+    "as_tensor typed": lambda m: m.as_tensor(np.arange(3), dtype=m.float32),
+    "asarray": lambda m: m.asarray([1, 2]),
+    "zeros": lambda m: m.zeros(2, 3),
+    "zeros of a tuple": lambda m: m.zeros((2, 3), dtype=m.int64),
+    "zeros of a shape": lambda m: m.zeros(m.ones(2, 1).shape),
+    "zeros 0-d": lambda m: m.zeros(()),
+    "zeros of nothing": lambda m: m.zeros(0),
+    "ones": lambda m: m.ones([2, 2]),
+    "ones typed": lambda m: m.ones(2, dtype=m.bool),
+    "full float": lambda m: m.full((2,), 1.5),
+    "full int": lambda m: m.full((2,), 3),
+    "full truth": lambda m: m.full((2,), True),
+    "full typed": lambda m: m.full((2,), 3, dtype=m.float64),
+    "zeros_like": lambda m: m.zeros_like(m.tensor([1, 2])),
+    "ones_like": lambda m: m.ones_like(m.tensor([1.5]), dtype=m.int8),
+    "full_like": lambda m: m.full_like(m.tensor([1.5, 2]), 7),
+    "empty's shape": lambda m: m.empty(2, 3).shape,
+    "empty_like's type": lambda m: m.empty_like(m.tensor([1, 2])).dtype,
+    "arange": lambda m: m.arange(5),
+    "arange from": lambda m: m.arange(2, 5),
+    "arange step": lambda m: m.arange(0, 10, 3),
+    "arange down": lambda m: m.arange(5, 0, -2),
+    "arange floats": lambda m: m.arange(0, 1, 0.1),
+    "arange float end": lambda m: m.arange(5.0),
+    "arange typed": lambda m: m.arange(3, dtype=m.float64),
+    "arange of nothing": lambda m: m.arange(0),
+    "arange many": lambda m: m.arange(-3, 3, 0.37),
+    "linspace": lambda m: m.linspace(0, 1, 11),
+    "linspace odd": lambda m: m.linspace(-3, 7.5, 24),
+    "linspace down": lambda m: m.linspace(1, -1, 5, dtype=m.float64),
+    "linspace one": lambda m: m.linspace(2, 9, 1),
+    "linspace none": lambda m: m.linspace(2, 9, 0),
+    "linspace whole": lambda m: m.linspace(0, 10, 4, dtype=m.int64),
+    "logspace": lambda m: m.logspace(0, 2, 3, dtype=m.float64),
+    "logspace base 2": lambda m: m.logspace(0, 4, 5, base=2, dtype=m.float64),
+    "eye": lambda m: m.eye(3),
+    "eye wide": lambda m: m.eye(2, 4, dtype=m.int64),
+    "scalar_tensor": lambda m: m.scalar_tensor(3),
+    "new_zeros": lambda m: m.tensor([1, 2]).new_zeros(2, 2),
+    "new_ones": lambda m: m.tensor([1.5]).new_ones((3,)),
+    "new_full": lambda m: m.tensor([1.5]).new_full((2,), 4),
+    "new_tensor": lambda m: m.tensor([1.5], dtype=m.float64).new_tensor([1, 2]),
+    "requires grad": lambda m: m.zeros(2, requires_grad=True),
+    "Tensor of data": lambda m: m.Tensor([[1, 1]]),
+    "Tensor of sizes": lambda m: m.Tensor(2, 3).shape,
+    "Tensor of nothing": lambda m: m.Tensor(),
+}
+
+ERRORS: dict[str, Case] = {
+    "ragged": lambda m: m.tensor([[1, 2], [3]]),
+    "a list where a number was": lambda m: m.tensor([1, [2]]),
+    "text": lambda m: m.tensor("text"),
+    "texts": lambda m: m.tensor(["a", "b"]),
+    "None": lambda m: m.tensor(None),
+    "too large": lambda m: m.tensor(2**70),
+    "text array": lambda m: m.tensor(np.array(["a"])),
+    "negative size": lambda m: m.zeros(-1),
+    "float size": lambda m: m.zeros(2.5),
+    "arange step 0": lambda m: m.arange(0, 3, 0),
+    "arange wrong way": lambda m: m.arange(3, 0, 1),
+    "linspace negative": lambda m: m.linspace(0, 1, -1),
+    "grad of whole numbers": lambda m: m.zeros(2, dtype=m.int64, requires_grad=True),
+    "grad of whole list": lambda m: m.tensor([1, 2], requires_grad=True),
+    "no such device": lambda m: m.zeros(2, device="nonsense"),
+    "from_numpy of a list": lambda m: m.from_numpy([1, 2]),
+    "from_numpy reversed": lambda m: m.from_numpy(np.arange(3)[::-1]),
+    "from_numpy of objects": lambda m: m.from_numpy(np.array([object()])),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_as_pytorch_makes_it(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    mine, theirs = CASES[name](tw), CASES[name](torch)
+    if isinstance(mine, tw.Tensor):
+        assert mine.tolist() == theirs.tolist() or np.isnan(theirs.numpy()).any()
+        assert mine.requires_grad == theirs.requires_grad
+        assert mine.is_contiguous()
+        assert tuple(mine.stride()) == tuple(theirs.stride()) or "transposed" in name
+        assert repr(mine.dtype).replace("thalweg", "torch") == repr(theirs.dtype)
+    assert repr(mine).replace("thalweg", "torch") == repr(theirs)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(Exception) as expected:
+        ERRORS[name](torch)
+    with pytest.raises(expected.type):
+        ERRORS[name](tw)
+
+
+def test_tensor_copies_its_data() -> None:
+    array = np.zeros(3)
+    values = [0.0, 0.0]
+    x, y = tw.tensor(array), tw.tensor(values)
+    array[0], values[0] = 1, 1
+    assert x.tolist() == [0, 0, 0] and y.tolist() == [0, 0]
+    z = tw.tensor(x)
+    z[1] = 5
+    assert x.tolist() == [0, 0, 0]
+
+
+def test_new_tensors_can_be_written_to() -> None:
+    for make in (tw.zeros, tw.ones, tw.empty):
+        x = make(3)
+        x[1] = 9
+        assert x[1].item() == 9 and make(3)[1].item() != 9
+    grid = tw.eye(2)
+    grid += 1
+    assert grid.tolist() == [[2, 1], [1, 2]] and tw.eye(2).tolist() == [[1, 0], [0, 1]]
+
+
+def test_devices() -> None:
+    assert repr(tw.zeros(1).device) == "device(type='cpu')"
+    assert tw.zeros(1, device="cpu").tolist() == tw.zeros(1, device=tw.device("cpu")).tolist()
+    with pytest.raises(Exception, match="cuda"):
+        tw.zeros(1, device="cuda")
