@@ -289,6 +289,14 @@ class ConvertMethods(TensorCore):
                 twin.__dict__[name] = copy.deepcopy(held, memo)
         return twin
 
+    def __copy__(self) -> Tensor:
+        """A leaf of its own over the same memory, with the same attributes."""
+        twin: Any = object.__new__(type(self))
+        twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _OWN})
+        twin._storage, twin._view, twin._node, twin._nr = self._storage, self._view, None, 0
+        twin._requires_grad = self.requires_grad
+        return twin
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         extra = {k: v for k, v in self.__dict__.items() if k not in _OWN}
         return (_rebuild, (type(self), np.array(self._array()), self._requires_grad, extra))

@@ -16,6 +16,7 @@ from . import return_types
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
+from .naming import numpy_names
 from .pointwise import give, isnan, logical_not
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _mean(x: Var, axes: tuple[int, ...], keepdim: bool, dtype: DType | None) -> 
 _mean_all = Op(_mean.function, "MeanBackward0")
 
 
+@numpy_names
 def sum(
     input: Tensor,
     dim: Dim = None,
@@ -91,6 +93,7 @@ def sum(
     )
 
 
+@numpy_names
 def mean(
     input: Tensor,
     dim: Dim = None,
@@ -118,6 +121,7 @@ def mean(
     )
 
 
+@numpy_names
 def nansum(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -126,6 +130,7 @@ def nansum(
     return sum(clean, dim, keepdim, dtype=dtype)
 
 
+@numpy_names
 def nanmean(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -142,6 +147,7 @@ def _prod(x: Var, axes: tuple[int, ...], keepdim: bool, dtype: DType | None) -> 
 _prod_all = Op(_prod.function, "ProdBackward0")
 
 
+@numpy_names
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -196,6 +202,7 @@ def _spread(
     return dispatch(which, (input,), (axes_of(input, dim), correction, keepdim))
 
 
+@numpy_names
 def var(
     input: Tensor,
     dim: Any = None,
@@ -208,6 +215,7 @@ def var(
     return _spread(_var, "var", input, dim, unbiased, correction, keepdim)
 
 
+@numpy_names
 def std(
     input: Tensor,
     dim: Any = None,
@@ -220,6 +228,7 @@ def std(
     return _spread(_std, "std", input, dim, unbiased, correction, keepdim)
 
 
+@numpy_names
 def var_mean(
     input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -227,6 +236,7 @@ def var_mean(
     return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
 
 
+@numpy_names
 def std_mean(
     input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -255,6 +265,7 @@ def not_empty(name: str, input: TensorCore, axes: tuple[int, ...]) -> None:
         )
 
 
+@numpy_names
 def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The largest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
@@ -262,6 +273,7 @@ def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     return dispatch(_amax, (input,), (axes, keepdim))
 
 
+@numpy_names
 def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The smallest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
@@ -269,6 +281,7 @@ def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     return dispatch(_amin, (input,), (axes, keepdim))
 
 
+@numpy_names
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """(min, max) over ``dim``."""
     axes = () if dim is None else dim
@@ -299,11 +312,13 @@ def _truths(name: str, primitive: Any) -> Op:
 _any, _all = _truths("any", r.any_), _truths("all", r.all_)
 
 
+@numpy_names
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether any element over ``dim`` is nonzero."""
     return dispatch(_any, (input,), (axes_of(input, dim), keepdim))
 
 
+@numpy_names
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether all elements over ``dim`` are nonzero."""
     return dispatch(_all, (input,), (axes_of(input, dim), keepdim))
@@ -331,11 +346,13 @@ def _position(name: str, input: Tensor, dim: int | None, keepdim: bool, largest:
     return dispatch(_arg, (input,), (axis, keepdim, largest))
 
 
+@numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the largest element is: along ``dim``, or in the flattened tensor. The first of ties."""
     return _position("argmax", input, dim, keepdim, True)
 
 
+@numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the smallest element is: along ``dim``, or in the flattened tensor. The first of ties."""
     return _position("argmin", input, dim, keepdim, False)
@@ -353,11 +370,13 @@ def _cumprod(x: Var, axis: int, dtype: DType | None) -> Var:
     return r.cumprod(x, axis=axis) if x.ndim else x
 
 
+@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running sums along ``dim``."""
     return dispatch(_cumsum, (input,), (wrap_dim(dim, input.ndim), dtype))
 
 
+@numpy_names
 def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running products along ``dim``."""
     return dispatch(_cumprod, (input,), (wrap_dim(dim, input.ndim), dtype))
@@ -375,6 +394,7 @@ def _logsumexp(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
     return total if keepdim else total.reshape(r.reduced_shape(x.shape, axes, False))
 
 
+@numpy_names
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """log of the sum of exponentials over ``dim``, without overflow."""
     return dispatch(_logsumexp, (input,), (axes_of(input, dim), keepdim))
@@ -398,6 +418,7 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
     return (size**p).sum(axes, keepdim) ** (1 / p)
 
 
+@numpy_names
 def norm(
     input: Tensor,
     p: Any = "fro",

@@ -11,6 +11,7 @@ from ..ops import reduction as r
 from ..ops.composite import floating, op
 from .core import TensorCore
 from .dispatch import dispatch
+from .naming import numpy_names
 from .reduce import wrap_dim
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _axis(dim: int | None, ndim: int, name: str) -> int:
     return wrap_dim(dim, ndim)
 
 
+@numpy_names
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
@@ -56,6 +58,7 @@ def softmax(
     return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))
 
 
+@numpy_names
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
