@@ -70,6 +70,7 @@ class Optimizer:
 
     state_names: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[bool] = False
+    _opt_called = False  # whether a step was made; schedules look at it
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
@@ -155,6 +156,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._opt_called = True
         self._step()
         for hook in list(self._post_hooks.values()):
             hook(self, (closure,), {})
