@@ -246,14 +246,16 @@ def short_last_batch(t):
 def stop_on_nan(t):
     w = t.tensor(2.0, dtype=t.float64, requires_grad=True)
     opt = t.optim.SGD([w], lr=10.0)
-    for step in range(400):
+    steps = 0
+    for _ in range(400):
         loss = (w**4 - w) ** 2
         if not bool(t.isfinite(loss)):
             break
         opt.zero_grad()
         loss.backward()
         opt.step()
-    return [step]
+        steps += 1
+    return [steps]
 
 
 def error_and_retry(t):
