@@ -122,6 +122,7 @@ def _walk(
         if isinstance(node, AccumulateGrad):
             if capture is None and (only is None or id(node.variable) in only):
                 _accumulate(node, incoming[0], create_graph)
+                _after(node, [], incoming)
             continue
         if not any(e is not None and e[0] in within for e in node.next):
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.builder import Var
 from ..ir.dtype import bool_, int64
 from ..ops import elementwise as e
-from ..ops.composite import floating, op, promoted
+from ..ops.composite import Op, floating, op, promoted
 from . import pointwise as p
 from .core import TensorCore
 from .creation import from_array
@@ -75,6 +75,9 @@ def _pow(x: Var, y: Var) -> Var:
     return x**y
 
 
+_pow_of_number = Op(_pow.function, "PowBackward2")
+
+
 @op("PowBackward0")
 def _pow_scalar(x: Var, exponent: Number) -> Var:
     """The exponent is static, so that squares and roots get primitives of their own."""
@@ -129,7 +132,8 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input ** exponent``, broadcast; either may be a number."""
     if isinstance(exponent, bool | int | float) and isinstance(input, TensorCore):
         return give(dispatch(_pow_scalar, (input,), (exponent,)), out)
-    return give(dispatch(_pow, (input, exponent)), out)
+    of_number = not isinstance(input, TensorCore)
+    return give(dispatch(_pow_of_number if of_number else _pow, (input, exponent)), out)
 
 
 def square(input: Tensor) -> Tensor:
@@ -238,21 +242,33 @@ def _clamp(x: Var, low: Var | None, high: Var | None) -> Var:
     return x
 
 
+_clamp_by_tensor = Op(_clamp.function, "ClampBackward0")
+_clamp_min_number = Op(_clamp.function, "ClampMinBackward0")
+_clamp_max_number = Op(_clamp.function, "ClampMaxBackward0")
+_clamp_min = Op(_clamp.function, "ClampMinBackward1")
+_clamp_max = Op(_clamp.function, "ClampMaxBackward1")
+
+
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
     """Each element limited to [min, max]; either bound may be a number, a tensor or None."""
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
-    return give(dispatch(_clamp, (input, min, max)), out)
+    by_tensor = isinstance(min, TensorCore) or isinstance(max, TensorCore)
+    return give(dispatch(_clamp_by_tensor if by_tensor else _clamp, (input, min, max)), out)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Each element, but at least ``min``."""
-    return clamp(input, min=min)
+    return dispatch(
+        _clamp_min if isinstance(min, TensorCore) else _clamp_min_number, (input, min, None)
+    )
 
 
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Each element, but at most ``max``."""
-    return clamp(input, max=max)
+    return dispatch(
+        _clamp_max if isinstance(max, TensorCore) else _clamp_max_number, (input, None, max)
+    )
 
 
 @op("LerpBackward0")
@@ -384,8 +400,8 @@ def _rpow(input: Tensor, other: Any) -> Tensor:
 
 
 def _rdiv(input: Tensor, other: Any) -> Tensor:
-    """``other / input``."""
-    return div(other, input)
+    """``other / input``, by the reciprocal, as PyTorch rounds it."""
+    return mul(p.reciprocal(input), other)
 
 
 class ArithmeticMethods(TensorCore):

@@ -165,6 +165,13 @@ def _var(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
     return (centered * centered).sum(axes, keepdim) / (free if free else 0.0)
 
 
+def _root(total: Var) -> Var:
+    """The square root; its gradient at 0 is 0, as PyTorch's of norms and standard deviations."""
+    zero = total.eq(0)
+    one = total.builder.full(total.shape, 1, total.dtype)
+    return e.where(zero, total, e.sqrt(e.where(zero, one, total)))
+
+
 @op("StdBackward0")
 def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var:
     """By the largest distance from the mean, so that squares of huge values do not overflow."""
@@ -173,12 +180,12 @@ def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
     mean_ = (x / (count or math.nan)).sum(axes, True) if x.size else x.sum(axes, True) * math.nan
     centered = x - mean_
     if not x.size or not axes:
-        return e.sqrt((centered * centered).sum(axes, keepdim) / (free if free else 0.0))
+        return _root((centered * centered).sum(axes, keepdim) / (free if free else 0.0))
     peak = r.amax(e.abs_(centered), axes=axes, keepdim=True)
     huge = (peak > 1e15) & e.bitwise_not(e.isinf(peak))
     scale = e.where(huge, peak, x.builder.full(peak.shape, 1, x.dtype))
     scaled = centered / scale
-    spread = e.sqrt((scaled * scaled).sum(axes, True) / (free if free else 0.0)) * scale
+    spread = _root((scaled * scaled).sum(axes, True) / (free if free else 0.0)) * scale
     return spread if keepdim else spread.reshape(r.reduced_shape(x.shape, axes, False))
 
 
@@ -404,9 +411,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
 def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
     size = e.abs_(x)
     if p == 2:
-        total = (x * x).sum(axes, keepdim)
-        root = e.sqrt(total)
-        return root
+        return _root((x * x).sum(axes, keepdim))
     if p == math.inf:
         return r.amax(size, axes=axes, keepdim=keepdim)
     if p == -math.inf:
@@ -415,7 +420,10 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
         return x.ne(0).astype(x.dtype).sum(axes, keepdim)
     if p == 1:
         return size.sum(axes, keepdim)
-    return (size**p).sum(axes, keepdim) ** (1 / p)
+    total = (size**p).sum(axes, keepdim)
+    zero = total.eq(0)
+    one = total.builder.full(total.shape, 1, total.dtype)
+    return e.where(zero, total, e.where(zero, one, total) ** (1 / p))
 
 
 @numpy_names

@@ -64,7 +64,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 @op("EluBackward0")
 def _elu(x: Var, alpha: float, scale: float, input_scale: float) -> Var:
-    negative = e.expm1(e.minimum(x, _like(x, 0.0)) * input_scale) * (alpha * scale)
+    negative = e.expm1(e.where(x > 0, _like(x, 0.0), x) * input_scale) * (alpha * scale)
     return e.where(x > 0, x * scale if scale != 1 else x, negative)
 
 
