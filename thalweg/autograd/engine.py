@@ -7,14 +7,14 @@ the saved values. Otherwise each node is carried out as an operation on tensors 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from ..ir.builder import Var
-from ..ir.vjp import sum_to
+from ..ir.vjp import Vjp
 from ..ops.composite import Op
 from ..runtime.recorder import record
 from ..runtime.state import state
@@ -59,26 +59,27 @@ def needed_for(order: list[Node], targets: set[tuple[Node, int]]) -> set[Node]:
 
 
 def _backward_graph(*operands: Any) -> list[Var]:
-    """The whole walk on Vars. The last operand is the structure, the others as ``_plan`` lays them out."""
-    (roots, nodes, captures, sinks), given = operands[-1], list(operands[:-1])
-    grads: dict[tuple[int, int], Var] = {}
+    """The whole walk on Vars. The last operand is the structure, the others lie as ``_Plan.record`` lays
+    them: the roots' gradients, the nodes' saved values, the sinks' old gradients."""
+    (roots, flat, captures, sinks), given = operands[-1], list(operands[:-1])
+    grads: dict[int, Var] = {}
     builder = next(x.builder for x in given if x is not None)
 
-    def arrive(place: tuple[int, int], g: Var) -> None:
+    def arrive(place: int, g: Var) -> None:
         grads[place] = grads[place] + g if place in grads else g
 
-    at = len(roots)
-    for place, g, aval in [(p, given[k], a) for k, (p, a) in enumerate(roots)]:
+    for g, (place, aval) in zip(given, roots, strict=False):
         arrive(place, builder.full(aval.shape, 1, aval.dtype) if g is None else g)
-    for i, (tape, avals, targets) in enumerate(nodes):
-        if tape is None or not any((i, nr) in grads for nr in range(len(avals))):
-            at += 0 if tape is None else len(tape.saved_inputs) + len(tape.saved_outputs)
-            continue
+    at = len(roots)
+    for i, (tape, targets) in enumerate(_unflattened(flat)):
         n_saved = len(tape.saved_inputs) + len(tape.saved_outputs)
         saved, at = given[at : at + n_saved], at + n_saved
+        arrived = [grads.get(i * _OUTPUTS + nr) for nr in range(len(tape.avals))]
+        if all(g is None for g in arrived):
+            continue
         incoming = [
-            grads.get((i, nr)) or builder.full(avals[nr].shape, 0, avals[nr].dtype)
-            for nr in tape.grads_of
+            builder.full(tape.avals[nr].shape, 0, tape.avals[nr].dtype) if g is None else g
+            for nr, g in ((nr, arrived[nr]) for nr in tape.grads_of)
         ]
         results = builder.inline(tape.graph, (*saved, *incoming))
         for reach, target in zip(tape.reaches, targets, strict=True):
@@ -86,19 +87,30 @@ def _backward_graph(*operands: Any) -> list[Var]:
                 arrive(target, results[reach])
     outputs = [grads[place] for place in captures]
     for place, old in zip(sinks, given[at:], strict=True):
-        g = sum_to(grads[place], grads[place].shape)
+        g = grads[place]
         outputs.append(g if old is None else old + g.astype(old.dtype))
     return outputs
 
 
+def _unflattened(flat: tuple[Any, ...]) -> Iterator[tuple[Vjp, tuple[int | None, ...]]]:
+    """Each node's gradient graph and, for each of its operands, the place its gradient goes to."""
+    at = 0
+    while at < len(flat):
+        tape = flat[at]
+        end = at + 1 + len(tape.reaches)
+        yield tape, flat[at + 1 : end]
+        at = end
+
+
 BACKWARD = Op(_backward_graph, "Backward")
-
-
-_LEAF: tuple[None, tuple[Any, ...], tuple[Any, ...]] = (None, (), ())
+_OUTPUTS = 1 << 20  # a place is a node's number times this, plus which of its outputs
 
 
 class _Plan:
-    """One walk as one edge: the structure that keys it and the values it reads."""
+    """One walk as one edge: the structure that keys it and the values it reads.
+
+    Nodes are numbered in the order of the walk, leaves after them.
+    """
 
     def __init__(
         self, roots: list[tuple[Node, int, Value | None]], needed: set[Node] | None
@@ -120,7 +132,12 @@ class _Plan:
                 return False
         return True
 
-    def retained(self) -> list[tuple[tuple[int, int], Any]]:
+    def place(self, edge: tuple[Node, int]) -> int | None:
+        """The number of a node's output; None for a node that is not on the way."""
+        number = self.index.get(edge[0])
+        return None if number is None else number * _OUTPUTS + edge[1]
+
+    def retained(self) -> list[tuple[int, Any]]:
         """Places whose gradient a tensor that called ``retain_grad`` wants."""
         found = []
         for i, node in enumerate(self.order):
@@ -128,35 +145,36 @@ class _Plan:
                 for nr, ref in node.retained.items():
                     tensor = ref()
                     if tensor is not None:
-                        found.append(((i, nr), tensor))
+                        found.append((i * _OUTPUTS + nr, tensor))
         return found
 
-    def record(
-        self, captures: list[tuple[int, int]], sinks: list[tuple[int, Value | None]]
-    ) -> list[Value]:
+    def record(self, captures: list[int], sinks: list[tuple[int, Value | None]]) -> list[Value]:
         """Record the walk; gives the captured gradients, then the sinks' new ``grad`` values."""
-        index = self.index
+        get = self.index.get
         operands: list[Value | None] = [g for _, _, g in self.roots]
-        nodes: list[tuple[Any, ...]] = []
+        flat: list[Any] = []
         for node in self.order:
             tape = node.vjp
             if tape is None:
-                nodes.append(_LEAF)
-                continue
-            targets = tuple(
-                [None if e is None or e[0] not in index else (index[e[0]], e[1]) for e in node.next]
-            )
-            nodes.append((tape, node.avals, targets))
+                break
+            flat.append(tape)
+            for edge in node.next:
+                if edge is None:
+                    flat.append(None)
+                else:
+                    number = get(edge[0])
+                    flat.append(None if number is None else number * _OUTPUTS + edge[1])
             saved = node.saved
             if saved is None:
                 raise RuntimeError(FREED)
             operands += saved
-        roots = tuple([((index[n], nr), n.avals[nr]) for n, nr, _ in self.roots])
-        operands += [old for _, old in sinks]
-        if all([v is None for v in operands]):
-            operands[0] = wrap_ones(roots[0][1])
-        structure = (roots, tuple(nodes), tuple(captures), tuple([(i, 0) for i, _ in sinks]))
-        return record(BACKWARD, operands, (structure,))
+        roots = tuple([(get(n) * _OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]
+        for _, old in sinks:
+            operands.append(old)
+        if operands[-1] is None and all([v is None for v in operands]):
+            operands[0] = ones(roots[0][1])
+        places = tuple([place for place, _ in sinks])
+        return record(BACKWARD, operands, ((roots, tuple(flat), tuple(captures), places),))
 
     def free(self) -> None:
         for node in self.order:
@@ -164,7 +182,7 @@ class _Plan:
                 node.saved = None
 
 
-def wrap_ones(aval: Any) -> Value:
+def ones(aval: Any) -> Value:
     """A realized array of ones."""
     return Value(aval, np.ones(aval.shape, aval.dtype.numpy))
 
@@ -199,20 +217,27 @@ def run_backward(
     retained = plan.retained()
     if accumulate_into is not None:
         retained += [
-            ((plan.index[t._node], t._nr), t) for t in accumulate_into if t._node in plan.index
+            (plan.index[t._node] * _OUTPUTS + t._nr, t)
+            for t in accumulate_into
+            if t._node in plan.index
         ]
-    leaves = [
-        (i, node.variable)
-        for i, node in enumerate(plan.order)
-        if isinstance(node, AccumulateGrad) and (only is None or id(node.variable) in only)
-    ]
-    sinks = [(i, None if leaf._grad is None else leaf._grad._read()) for i, leaf in leaves]
+    leaves = []
+    sinks: list[tuple[int, Value | None]] = []
+    for i in range(len(plan.order) - 1, -1, -1):
+        node = plan.order[i]
+        if not isinstance(node, AccumulateGrad):
+            break
+        leaf: Any = node.variable
+        if only is None or id(leaf) in only:
+            leaves.append(leaf)
+            old = leaf._grad
+            sinks.append((i * _OUTPUTS, None if old is None else old._read()))
     results = plan.record([place for place, _ in retained], sinks)
     if not state.eager:
         state.trace.backward = True
     for (_, tensor), value in zip(retained, results, strict=False):
         set_grad(tensor, value)
-    for (_, leaf), value in zip(leaves, results[len(retained) :], strict=True):
+    for leaf, value in zip(leaves, results[len(retained) :], strict=True):
         set_grad(leaf, value)
     if not retain_graph:
         plan.free()
@@ -221,12 +246,9 @@ def run_backward(
 
 def _capture(plan: _Plan, capture: list[tuple[Node, int]], retain_graph: bool) -> list[Any]:
     reached = _reached(plan)
-    places = [
-        (plan.index[n], nr) if (n in plan.index and (plan.index[n], nr) in reached) else None
-        for n, nr in capture
-    ]
+    places = [place if place in reached else None for place in map(plan.place, capture)]
     wanted = list(dict.fromkeys(p for p in places if p is not None))
-    found: dict[tuple[int, int], Any] = {}
+    found: dict[int, Any] = {}
     if wanted:
         results = plan.record(wanted, [])
         if not state.eager:
@@ -237,14 +259,13 @@ def _capture(plan: _Plan, capture: list[tuple[Node, int]], retain_graph: bool) -
     return [None if place is None else found[place] for place in places]
 
 
-def _reached(plan: _Plan) -> set[tuple[int, int]]:
+def _reached(plan: _Plan) -> set[int | None]:
     """The places at which a gradient arrives."""
-    reached = {(plan.index[n], nr) for n, nr, _ in plan.roots}
+    reached: set[int | None] = {plan.place((n, nr)) for n, nr, _ in plan.roots}
     for i, node in enumerate(plan.order):
-        if any((i, nr) in reached for nr in range(len(node.avals))):
-            reached.update(
-                (plan.index[e[0]], e[1]) for e in node.next if e is not None and e[0] in plan.index
-            )
+        if any(i * _OUTPUTS + nr in reached for nr in range(len(node.avals))):
+            reached.update(plan.place(e) for e in node.next if e is not None)
+    reached.discard(None)
     return reached
 
 

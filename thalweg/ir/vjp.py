@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .aval import Shape
+from .aval import Aval, Shape
 from .builder import Builder, Var
 from .graph import Graph, Instr
 
@@ -23,6 +23,7 @@ class Vjp:
         saved_inputs, saved_outputs: which of the forward graph's inputs and outputs it reads.
         grads_of: for which outputs it takes an incoming gradient.
         reaches: for each forward input, the output of ``graph`` that is its gradient, or None.
+        avals: of the forward graph's outputs.
     """
 
     graph: Graph
@@ -30,6 +31,7 @@ class Vjp:
     saved_outputs: tuple[int, ...]
     grads_of: tuple[int, ...]
     reaches: tuple[int | None, ...]
+    avals: tuple[Aval, ...]
 
 
 def sum_to(g: Var, shape: Shape) -> Var:
@@ -82,6 +84,7 @@ def _vjp(forward: Graph, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> V
         tuple(k - n_in for k in kept if n_in <= k < n_in + n_out),
         tuple(k - n_in - n_out for k in kept if k >= n_in + n_out),
         tuple(place.get(k) for k in range(n_in)),
+        outs,
     )
 
 

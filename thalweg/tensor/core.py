@@ -194,7 +194,7 @@ class TensorCore:
             operands = (base, value, number(view.offset))
             return record(_WRITTEN, operands, (view.shape, view.strides))[0]
         self._seen, storage.value = None, None
-        alone = sys.getrefcount(base) == _ALONE and sys.getrefcount(base.array) == _ALONE
+        alone = sys.getrefcount(base) == _ALONE and sys.getrefcount(base.array) == _ALONE_HELD
         mine = alone and base.array.flags.writeable and base.array.flags.owndata
         array = base.array if mine else base.array.copy()
         try:

@@ -132,11 +132,18 @@ def tape_of(op: Op, graph: Graph, wanted: tuple[bool, ...]) -> Tape | None:
 
 def _taped(tape: Tape, args: Statics, operands: list[Value | None], values: list[Value]) -> Any:
     """Wrap the results with a new node of ``tape``."""
-    edges = tuple([a._edge() if flows else None for a, flows in zip(args, tape.ends, strict=True)])
+    edges: list[tuple[Node, int] | None] = []
+    for a, flows in zip(args, tape.ends, strict=True):
+        if not flows:
+            edges.append(None)
+        elif a._node is not None:
+            edges.append((a._node, a._nr))
+        else:
+            edges.append((a._accumulate(), 0))
     saved = [operands[k] for k in tape.saved_inputs]
     for k in tape.saved_outputs:
         saved.append(values[k])
-    node = tape.kind(tape.vjp, edges, tuple(saved), tape.avals)  # type: ignore[arg-type]
+    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals)  # type: ignore[arg-type]
     if len(values) == 1:
         t: Any = wrap(values[0])
         t._node = node
