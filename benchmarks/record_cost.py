@@ -58,7 +58,9 @@ def main() -> None:
         profile.runcall(run, 5000)
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
     Program.__call__ = call
-    print(f"whole step {whole:6.1f} us\nPython     {python:6.1f} us\nNumPy      {whole - python:6.1f} us")
+    print(
+        f"whole step {whole:6.1f} us\nPython     {python:6.1f} us\nNumPy      {whole - python:6.1f} us"
+    )
 
 
 if __name__ == "__main__":

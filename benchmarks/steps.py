@@ -28,9 +28,7 @@ def sigmoid_net(t: Any) -> tuple[Any, Any, Any, Any, Any]:
 
 def digits_net(t: Any) -> tuple[Any, Any, Any, Any, Any]:
     nn, F = t.nn, t.nn.functional
-    net = nn.Sequential(
-        nn.Linear(784, 128, bias=False), nn.ReLU(), nn.Linear(128, 10, bias=False)
-    )
+    net = nn.Sequential(nn.Linear(784, 128, bias=False), nn.ReLU(), nn.Linear(128, 10, bias=False))
     x, y = t.randn(128, 784), t.randint(0, 10, (128,))
 
     def loss(scores: Any, target: Any) -> Any:
@@ -92,14 +90,19 @@ def main() -> None:
         torch.set_num_threads(options.threads)
         peers["torch"] = torch
         print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"thalweg {thalweg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}")
+    print(
+        f"thalweg {thalweg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    )
     print(f"{'workload':<54} {'form':<18} {'thalweg':>10} {'torch':>10} {'ratio':>7}")
     for name, (make, steps) in WORKLOADS.items():
         for form in FORMS:
             runs = {peer: loop(t, make, form) for peer, t in peers.items()}
             for run in runs.values():
                 run(max(steps // 4, 3))
-            rounds = [{peer: run(steps) / steps * 1e6 for peer, run in runs.items()} for _ in range(options.rounds)]
+            rounds = [
+                {peer: run(steps) / steps * 1e6 for peer, run in runs.items()}
+                for _ in range(options.rounds)
+            ]
             mine = statistics.median(r["thalweg"] for r in rounds)
             row = f"{name:<54} {form:<18} {mine:>7.0f} us"
             if "torch" in peers:
