@@ -26,6 +26,7 @@ class Primitive:
         statics: names of the compile-time arguments, in the order in which they are stored.
         elementwise: inputs broadcast against each other and the result has the broadcast shape.
         dense: the reference gives row-major arrays (False: it may give a strided view of its input).
+        fresh: the reference's result is always new memory, which a later one may overwrite.
         samples: ``() -> [(arrays, statics), ...]`` for the table tests; ties, kinks and empties included.
         errors: ``() -> [(arrays, statics, exception, text), ...]``: one case for every ``raise``.
         source: where the formula is from, if it is not plain.
@@ -43,6 +44,7 @@ class Primitive:
         statics: tuple[str, ...] = (),
         elementwise: bool = False,
         dense: bool = True,
+        fresh: bool | None = None,
         samples: Callable[[], list[Any]],
         errors: Callable[[], list[Any]] = list,
         source: str = "",
@@ -52,6 +54,8 @@ class Primitive:
         self.name, self.infer, self.reference, self.grads = name, infer, reference, grads
         self.statics, self.elementwise, self.dense = statics, elementwise, dense
         self.samples, self.errors, self.source = samples, errors, source
+        self.donating: Callable[..., Any] | None = getattr(reference, "donating", None)
+        self.fresh = (elementwise or self.donating is not None) if fresh is None else fresh
         self.registry[name] = self
 
     def __call__(self, *inputs: Var, **statics: Any) -> Any:

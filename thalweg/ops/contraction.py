@@ -36,6 +36,7 @@ matmul: Primitive = primitive(
     infer=_product,
     reference=np.matmul,
     grads=(_grad_left, _grad_right),
+    fresh=True,
     samples=lambda: [
         ((draw(3, 4), draw(4, 5, seed=1)), {}),
         ((draw(2, 3, 4), draw(2, 4, 5, seed=1)), {}),

@@ -56,6 +56,7 @@ sum_: Primitive = primitive(
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.add.reduce(x, axis=axes, keepdims=keepdim, dtype=x.dtype),
     grads=(lambda g, out, x, axes, keepdim: spread(g, x.shape, axes, keepdim),),
+    fresh=True,
     statics=("axes", "keepdim"),
     samples=_with_empty,
 )

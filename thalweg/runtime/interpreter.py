@@ -11,14 +11,15 @@ import numpy as np
 from ..ir.graph import Graph, Instr
 
 Function = Callable[..., tuple[Any, ...]]
+_LARGE = 1 << 14  # elements from which reusing memory is worth its bookkeeping
 _LITERAL = (int, bool, type(None), str)
 
 
 def compile_graph(graph: Graph) -> Function:
     """The function ``(inputs) -> outputs`` of a graph; every primitive is one call of its reference.
 
-    An array is dropped after its last use, and a primitive with a ``donating`` form overwrites an operand
-    that this function made and nobody reads again.
+    An array is dropped after its last use. One that this function made and nobody reads again is overwritten
+    by the result of a large elementwise call, or by a primitive that has a ``donating`` form.
     """
     return _Writer(graph).function()
 
@@ -39,6 +40,8 @@ class _Writer:
         self.uses = Counter(slot for instr in self.instrs for slot in set(instr.ins))
         self.uses.update(set(graph.outputs))
         self.owned: set[int] = set()
+        inputs = enumerate(graph.avals[: graph.n_inputs])
+        self.dense = {slot for slot, aval in inputs if aval is not None and aval.dense}
         self.roots: dict[int, int] = {}
         self.lines: list[str] = []
         self.instr_of_line: dict[int, int] = {}
@@ -80,6 +83,9 @@ class _Writer:
         self.names[name] = call
         given = [self.constants.get(s, f"v{s}") for s in ins]
         given += [f"{k}={self._static(v)}" for k, v in zip(primitive.statics, statics, strict=True)]
+        reused = self._reused(instr)
+        if reused is not None:
+            given.append(f"out=v{reused}")
         left = ", ".join(f"v{s}" for s in outs)
         self.lines.append(f"    {left} = {name}({', '.join(given)})")
         self.instr_of_line[len(self.lines)] = index
@@ -88,10 +94,26 @@ class _Writer:
     def _callee(self, instr: Instr) -> tuple[str, Callable[..., Any]]:
         """The reference, or its donating form where the first operand is this function's own and dying."""
         primitive = instr.primitive
-        donating = getattr(primitive.reference, "donating", None)
-        if donating is not None and self._dying(instr.ins[0]):
-            return f"{primitive.name}_donated", donating
+        if primitive.donating is not None and self._dying(instr.ins[0]):
+            return f"{primitive.name}_donated", primitive.donating
         return primitive.name, primitive.reference
+
+    def _reused(self, instr: Instr) -> int | None:
+        """The operand whose memory a large elementwise result takes over.
+
+        All operands are row-major, so the result has the layout that new memory would have.
+        """
+        if not isinstance(instr.primitive.reference, np.ufunc):
+            return None
+        avals = self.graph.avals
+        aval = avals[instr.outs[0]]
+        if aval is None or aval.size < _LARGE or not all(self._is_dense(s) for s in instr.ins):
+            return None
+        return next((s for s in instr.ins if avals[s] is aval and self._dying(s)), None)
+
+    def _is_dense(self, slot: int) -> bool:
+        aval = self.graph.avals[slot]
+        return slot in self.dense or (aval is not None and aval.size == 1)
 
     def _dying(self, slot: int) -> bool:
         root = self.roots.get(slot, slot)
@@ -103,8 +125,12 @@ class _Writer:
     def _forget(self, instr: Instr) -> None:
         """Note who owns the new arrays, and drop what is not read again."""
         for slot in instr.outs:
-            if instr.primitive.elementwise or hasattr(instr.primitive.reference, "donating"):
+            if instr.primitive.fresh:
                 self.owned.add(slot)
+            if instr.primitive.dense and (
+                not instr.primitive.elementwise or all(self._is_dense(s) for s in instr.ins)
+            ):
+                self.dense.add(slot)
         if not instr.primitive.dense and instr.ins:
             base = instr.ins[0]
             for slot in instr.outs:
