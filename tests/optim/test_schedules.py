@@ -187,7 +187,7 @@ def test_one_cycle_ends() -> None:
     torch = pytest.importorskip("torch")
     for m in (tw, torch):
         _, _, schedule = _rates(m, lambda s, o: s.OneCycleLR(o, 0.1, total_steps=5), "SGD", 5)
-        with pytest.raises(ValueError, match="total number of steps"):
+        with pytest.raises(ValueError, match="total"):
             schedule.step()
 
 

@@ -26,6 +26,10 @@ _TREE, _FORMAT = "tree.json", "thalweg-1"
 _MAX_TREE_BYTES = 1 << 28
 
 
+class _Refused(ValueError):
+    """What a file asks for is not on the list, or does not fit together."""
+
+
 class _Writer:
     """Turns objects into a JSON tree and a list of arrays."""
 
@@ -78,8 +82,8 @@ class _Writer:
 def _decode(node: Any, tensors: list[Tensor]) -> Any:
     if node is None or isinstance(node, bool | str):
         return node
-    if not isinstance(node, dict):
-        raise ValueError(
+    if not isinstance(node, dict) or not node:
+        raise _Refused(
             f"load: the file's tree has a {type(node).__name__} where none can be: it is damaged"
         )
     kind, content = next(iter(node.items()))
@@ -88,6 +92,10 @@ def _decode(node: Any, tensors: list[Tensor]) -> Any:
     if kind == "float":
         return float.fromhex(content)
     if kind == "tensor":
+        if content not in range(len(tensors)):
+            raise _Refused(
+                f"load: the file asks for tensor {content!r} and holds {len(tensors)}: it is damaged"
+            )
         t = tensors[content].detach()
         return t.requires_grad_() if node.get("requires_grad") and t.is_floating_point() else t
     if kind == "dtype":
@@ -98,7 +106,7 @@ def _decode(node: Any, tensors: list[Tensor]) -> Any:
     if kind in ("list", "tuple"):
         items = [_decode(v, tensors) for v in content]
         return items if kind == "list" else tuple(items)
-    raise ValueError(
+    raise _Refused(
         f"load: the file asks for a {kind!r}, which is not on the list of what a file may hold: refused"
     )
 
@@ -167,15 +175,9 @@ def load(
     try:
         with zipfile.ZipFile(f) as archive:
             return _read(archive)
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        json.JSONDecodeError,
-        EOFError,
-        OSError,
-        IndexError,
-        UnicodeDecodeError,
-    ) as error:
+    except Exception as error:  # a damaged file can fail anywhere in zipfile, json and NumPy
+        if isinstance(error, _Refused):
+            raise
         raise ValueError(
             f"load: {name} is not a file that thalweg.save wrote, or it is damaged: {error}"
         ) from error
@@ -183,10 +185,10 @@ def load(
 
 def _read(archive: zipfile.ZipFile) -> Any:
     if archive.getinfo(_TREE).file_size > _MAX_TREE_BYTES:
-        raise ValueError("load: the file's tree is larger than any that save writes: refused")
+        raise _Refused("load: the file's tree is larger than any that save writes: refused")
     tree = json.loads(archive.read(_TREE))
     if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
-        raise ValueError(
+        raise _Refused(
             f"load: expected a file of format {_FORMAT}, found {tree.get('format') if isinstance(tree, dict) else tree!r}"
         )
     names = [n for n in archive.namelist() if n != _TREE]
@@ -194,9 +196,9 @@ def _read(archive: zipfile.ZipFile) -> Any:
     for number in range(len(names)):
         info = archive.getinfo(f"{number}.npy")
         if info.compress_type != zipfile.ZIP_STORED:
-            raise ValueError("load: a compressed entry, which save never writes: refused")
+            raise _Refused("load: a compressed entry, which save never writes: refused")
         array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
         if array.nbytes + 1024 < info.file_size or math.prod(array.shape) != array.size:
-            raise ValueError(f"load: entry {number}.npy has the wrong size: the file is damaged")
+            raise _Refused(f"load: entry {number}.npy has the wrong size: the file is damaged")
         tensors.append(from_array(np.ascontiguousarray(array).reshape(array.shape)))
     return _decode(tree["root"], tensors)
