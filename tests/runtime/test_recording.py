@@ -286,3 +286,18 @@ def test_many_steps_do_not_grow_the_recorder():
     tw.synchronize()
     assert trie.size < 40
     assert isinstance(state.trace, Trace) and not state.trace.values
+
+
+def test_reading_a_leaf_through_a_view_cuts_too(monkeypatch):
+    w = tw.full((2, 3), 0.1, requires_grad=True)
+    x = tw.ones(4, 3)
+    runs = count_runs(monkeypatch)
+    for _ in range(30):
+        loss = (x @ w.t()).sum()
+        w.grad = None
+        loss.backward()
+        with tw.no_grad():
+            w -= 0.01 * w.grad
+    tw.synchronize()
+    assert len(runs) == 30
+    np.testing.assert_allclose(w.detach().numpy(), 0.1 - 30 * 0.01 * 4, rtol=1e-5)

@@ -216,7 +216,7 @@ class Trace:
                 values.append(weakref.ref(v))
                 made.append(v)
                 slot += 1
-            if slot > _TOO_LONG and not self.backward:
+            if slot > _TOO_LONG:
                 self.run()
             return made
 

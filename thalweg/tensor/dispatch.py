@@ -62,21 +62,29 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     """
     s = state
     trace = s.trace
+    taping = s.grad
     operands: list[Value | None] = []
-    wanted: list[bool] = []
-    lazy = taped = False
+    edges: list[tuple[Node, int] | None] = []
+    wanted, bit = 0, 1
+    lazy = False
     for a in args:
-        follows = False
+        edge = None
         if isinstance(a, TensorCore):
             value = a._storage.value
             if value is None or a._view is not None:
                 value = a._read()
-            if a._node is not None:
-                lazy = taped = follows = True
+            node = a._node
+            if node is not None:
+                lazy = True
+                wanted |= bit
+                edge = (node, a._nr)
             elif a._requires_grad:
-                lazy = taped = follows = True
-                if trace.backward and s.grad:
-                    trace.run()
+                lazy = True
+                wanted |= bit
+                if taping:
+                    if trace.backward:
+                        trace.run()
+                    edge = (a._accumulate(), 0)
             elif a._is_parameter:
                 lazy = True
             if value.array is None:
@@ -86,17 +94,18 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
             operands.append(value)
         else:
             operands.append(None if a is None else number(a))
-        wanted.append(follows)
+        edges.append(edge)
+        bit += bit
+    graph = None
     if lazy and not s.eager:
         values = trace.record(op, operands, statics)
-        graph = trace.position.graph if taped else None
+        graph = trace.position.graph
     else:
         values = execute(op, operands, statics)
-        graph = None
-    if taped and s.grad:
-        tape = tape_of(op, graph or graph_of(op, operands, statics), tuple(wanted))
+    if wanted and taping:
+        tape = tape_of(op, graph or graph_of(op, operands, statics), wanted)
         if tape is not None:
-            return _taped(tape, args, operands, values)
+            return _taped(tape, edges, operands, values)
     if len(values) == 1:
         return wrap(values[0])
     return tuple([wrap(v) for v in values])
@@ -105,41 +114,38 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
 class Tape:
     """What the tape node of an operation is made from: its class, its gradient graph, its results' avals.
 
-    ``ends`` pairs each operand with whether a gradient flows to it.
+    ``ends`` says for each operand whether a gradient flows to it; None if to all that want one.
     """
 
     __slots__ = ("kind", "vjp", "ends", "saved_inputs", "saved_outputs", "avals", "floating")
 
-    def __init__(self, name: str, vjp: Vjp, avals: tuple[Aval, ...]) -> None:
+    def __init__(self, name: str, vjp: Vjp, avals: tuple[Aval, ...], wanted: list[bool]) -> None:
         self.kind = Node.kind(name)
         self.vjp, self.avals = vjp, avals
-        self.ends = tuple([k is not None for k in vjp.reaches])
+        ends = [k is not None for k in vjp.reaches]
+        self.ends = None if ends == wanted else ends
         self.saved_inputs, self.saved_outputs = vjp.saved_inputs, vjp.saved_outputs
         self.floating = tuple([a.dtype.is_floating_point for a in avals])
 
 
-def tape_of(op: Op, graph: Graph, wanted: tuple[bool, ...]) -> Tape | None:
-    """How ``op`` with this graph is noted for the operands ``wanted``; None where no gradient flows."""
+def tape_of(op: Op, graph: Graph, wanted: int) -> Tape | None:
+    """How ``op`` with this graph is noted for the operands whose bits are set in ``wanted``; None where no
+    gradient flows."""
     try:
         found: Tape | None = graph.vjps[wanted]
     except KeyError:
         avals = graph.out_avals()
-        gradient = vjp(graph, wanted, tuple(aval.dtype.is_floating_point for aval in avals))
+        which = [bool(wanted >> k & 1) for k in range(graph.n_inputs)]
+        gradient = vjp(graph, tuple(which), tuple(a.dtype.is_floating_point for a in avals))
         flows = any(k is not None for k in gradient.reaches)
-        found = graph.vjps[wanted] = Tape(op.node, gradient, avals) if flows else None
+        found = graph.vjps[wanted] = Tape(op.node, gradient, avals, which) if flows else None
     return found
 
 
-def _taped(tape: Tape, args: Statics, operands: list[Value | None], values: list[Value]) -> Any:
+def _taped(tape: Tape, edges: list[Any], operands: list[Value | None], values: list[Value]) -> Any:
     """Wrap the results with a new node of ``tape``."""
-    edges: list[tuple[Node, int] | None] = []
-    for a, flows in zip(args, tape.ends, strict=True):
-        if not flows:
-            edges.append(None)
-        elif a._node is not None:
-            edges.append((a._node, a._nr))
-        else:
-            edges.append((a._accumulate(), 0))
+    if tape.ends is not None:
+        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
     saved = [operands[k] for k in tape.saved_inputs]
     for k in tape.saved_outputs:
         saved.append(values[k])
@@ -195,9 +201,11 @@ def derived_parts(
 
 def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = ()) -> Node | None:
     """The tape node of a view operation on ``source``, whose result is not computed here."""
+    if source._requires_grad and source._node is None and state.trace.backward:
+        state.trace.run()  # a grad-mode read of a trainable leaf, as in dispatch
     given = [None, *[number(n) for n in numbers]]
     graph = trie.graph(op, statics, (source._aval(), *[v.aval for v in given[1:] if v is not None]))
-    tape = tape_of(op, graph, (True, *[False] * len(numbers)))
+    tape = tape_of(op, graph, 1)
     assert tape is not None and 0 not in tape.saved_inputs and not tape.saved_outputs
     saved = tuple([given[k] for k in tape.saved_inputs])
     edges = (source._edge(), *[None] * len(numbers))

@@ -28,8 +28,7 @@ class Node:
         marked: it has had a hook, so the walk visits it by itself.
     """
 
-    __slots__ = ("vjp", "next", "saved", "avals", "stamp", "hooks", "pre_hooks", "tensor_hooks", "retained",
-                 "marked", "metadata_", "__weakref__")  # fmt: skip
+    __slots__ = ("vjp", "next", "saved", "avals", "stamp", "__dict__", "__weakref__")
 
     kinds: ClassVar[dict[str, type[Node]]] = {}
     plain: ClassVar[bool] = True
@@ -38,17 +37,17 @@ class Node:
     vjp: Vjp | None
     next: tuple[Edge | None, ...]
     saved: tuple[Value, ...] | None
+    marked = False
+    hooks: dict[int, Callable[..., Any]] | None = None
+    pre_hooks: dict[int, Callable[..., Any]] | None = None
+    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
+    retained: dict[int, weakref.ref[Tensor]] | None = None
 
     def __init__(
         self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any
     ) -> None:
         self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
         self.stamp = next(stamps)
-        self.marked = False
-        self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.pre_hooks: dict[int, Callable[..., Any]] | None = None
-        self.tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
-        self.retained: dict[int, weakref.ref[Tensor]] | None = None
 
     @classmethod
     def kind(cls, name: str) -> type[Node]:
