@@ -1,15 +1,22 @@
-"""RMSprop and Adagrad."""
+"""Optimizers that scale each element's step by what its gradients were: RMSprop, Adagrad, Adadelta, Rprop."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..ir.builder import Var
+from ..ir.dtype import float64
 from ..ops import elementwise as e
-from ..tensor.creation import from_array
-from .optimizer import Optimizer, State, check_range, new_counter, zeros_like
+from .optimizer import (
+    Optimizer,
+    State,
+    ascent_or_descent,
+    check_range,
+    filled,
+    new_counter,
+    toward,
+    with_square,
+)
 
 
 class RMSprop(Optimizer):
@@ -24,8 +31,7 @@ class RMSprop(Optimizer):
     Source: Hinton, lecture 6e of "Neural networks for machine learning", 2012.
     """
 
-    names = ("lr", "alpha", "eps", "weight_decay", "momentum")
-    state_names = ("square_avg", "momentum_buffer", "grad_avg")
+    reads = ("lr", "alpha", "eps", "momentum")
     counts = True
 
     def __init__(
@@ -35,7 +41,7 @@ class RMSprop(Optimizer):
     ) -> None:  # fmt: skip
         for name, value in (("learning rate", lr), ("epsilon value", eps), ("momentum value", momentum),
                             ("weight_decay value", weight_decay), ("alpha value", alpha)):  # fmt: skip
-            check_range(name, value, 0.0)
+            check_range(name, value)
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
@@ -43,23 +49,19 @@ class RMSprop(Optimizer):
         })  # fmt: skip
 
     def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
-        return {name: group[name] for name in self.names}
+        return {**super().hyper(group), "share": 1 - group["alpha"]}
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
-        return (
-            ("centered", bool(group["centered"])),
-            ("maximize", bool(group["maximize"])),
-            ("momentum", group["momentum"] > 0),
-            ("weight_decay", group["weight_decay"] != 0),
-        )
+        more = (("centered", group["centered"]), ("momentum", group["momentum"] > 0))
+        return (*super().flags(group), *more)
 
-    def init(self, parameter: Any, group: dict[str, Any]) -> State:
-        state = {"step": new_counter(), "square_avg": zeros_like(parameter)}
+    def carried(self, group: dict[str, Any]) -> tuple[str, ...]:
+        names = ["square_avg"]
         if group["momentum"] > 0:
-            state["momentum_buffer"] = zeros_like(parameter)
+            names.append("momentum_buffer")
         if group["centered"]:
-            state["grad_avg"] = zeros_like(parameter)
-        return state
+            names.append("grad_avg")
+        return tuple(names)
 
     @staticmethod
     def update(
@@ -69,22 +71,21 @@ class RMSprop(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, alpha, eps, decay, momentum = (hyper[n].astype(parameter.dtype) for n in RMSprop.names)
-        g = -gradient if flags["maximize"] else gradient
-        if flags["weight_decay"]:
-            g = g + parameter * decay
-        square = state["square_avg"] * alpha + g * g * (1 - alpha)
-        new = {"square_avg": square}
-        spread = square
+        kind = parameter.dtype
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        lr, share = hyper["lr"].astype(kind), hyper["share"]
+        spread = with_square(state["square_avg"], g, hyper["alpha"], share)
+        new = {"square_avg": spread}
         if flags["centered"]:
-            mean = state["grad_avg"] + (g - state["grad_avg"]) * (1 - alpha)
-            spread = square - mean * mean
-        step = g / (e.sqrt(spread) + eps)
-        if flags["momentum"]:
-            step = new["momentum_buffer"] = state["momentum_buffer"] * momentum + step
-        if flags["centered"]:
-            new["grad_avg"] = mean
-        return parameter - step * lr, new
+            mean = new["grad_avg"] = toward(state.get("grad_avg", g.zeros_like()), g, share)
+            spread = spread - mean * mean
+        root = e.sqrt(spread) + hyper["eps"].astype(kind)
+        if not flags["momentum"]:
+            return parameter - g * lr / root, new
+        buffer = g / root
+        if "momentum_buffer" in state:
+            buffer = state["momentum_buffer"] * hyper["momentum"].astype(kind) + buffer
+        return parameter - buffer * lr, {**new, "momentum_buffer": buffer}
 
 
 class Adagrad(Optimizer):
@@ -99,7 +100,7 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan and Singer 2011.
     """
 
-    names = ("lr", "lr_decay", "weight_decay", "eps")
+    reads = ("lr", "lr_decay", "eps")
     state_names = ("sum",)
     counts = True
 
@@ -109,25 +110,20 @@ class Adagrad(Optimizer):
         maximize: bool = False, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
         for name, value in (("learning rate", lr), ("lr_decay value", lr_decay), ("weight_decay value", weight_decay),
-                            ("epsilon value", eps), ("initial_accumulator_value value", initial_accumulator_value)):  # fmt: skip
-            check_range(name, value, 0.0)
+                            ("initial_accumulator_value value", initial_accumulator_value), ("epsilon value", eps)):  # fmt: skip
+            check_range(name, value)
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable, "fused": fused,
         })  # fmt: skip
-
-    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
-        return {name: group[name] for name in self.names}
-
-    def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
-        return (("maximize", bool(group["maximize"])), ("weight_decay", group["weight_decay"] != 0))
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p] = self.init(p, group)
 
     def init(self, parameter: Any, group: dict[str, Any]) -> State:
-        start = np.full(
-            tuple(parameter.shape), group["initial_accumulator_value"], parameter.dtype.numpy
-        )
-        return {"step": new_counter(), "sum": from_array(start)}
+        start = self.defaults["initial_accumulator_value"]
+        return {"step": new_counter(), "sum": filled(parameter, start)}
 
     @staticmethod
     def update(
@@ -137,10 +133,120 @@ class Adagrad(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        lr, lr_decay, decay, eps = (hyper[n].astype(parameter.dtype) for n in Adagrad.names)
-        g = -gradient if flags["maximize"] else gradient
-        if flags["weight_decay"]:
-            g = g + parameter * decay
-        rate = lr / ((state["step"].astype(parameter.dtype) - 1) * lr_decay + 1)
+        kind = parameter.dtype
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        step = state["step"].astype(float64)
+        rate = (hyper["lr"] / ((step - 1) * hyper["lr_decay"] + 1)).astype(kind)
         total = state["sum"] + g * g
-        return parameter - g / (e.sqrt(total) + eps) * rate, {"sum": total}
+        root = e.sqrt(total) + hyper["eps"].astype(kind)
+        return parameter - g * rate / root, {"sum": total}
+
+
+class Adadelta(Optimizer):
+    """Steps in proportion to the root mean square of earlier steps, over that of the gradients.
+
+    Args:
+        params: tensors, or dicts with "params" and settings of their own.
+        rho: how much of the running means stays at each step.
+    Raises:
+        ValueError: a setting is out of its range.
+    Source: Zeiler 2012.
+    """
+
+    reads = ("lr", "rho", "eps")
+    state_names = ("square_avg", "acc_delta")
+    counts = True
+
+    def __init__(
+        self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
+        foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
+        check_range("learning rate", lr)
+        if not 0.0 <= rho <= 1.0:
+            raise ValueError(f"Invalid rho value: {rho}")
+        check_range("epsilon value", eps)
+        check_range("weight_decay value", weight_decay)
+        super().__init__(params, {
+            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
+        })  # fmt: skip
+
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        return {**super().hyper(group), "share": 1 - group["rho"]}
+
+    @staticmethod
+    def update(
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
+    ) -> tuple[Var, dict[str, Var]]:
+        kind = parameter.dtype
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        rho, share, eps = hyper["rho"], hyper["share"], hyper["eps"].astype(kind)
+        square = with_square(state["square_avg"], g, rho, share)
+        delta = e.sqrt(state["acc_delta"] + eps) / e.sqrt(square + eps) * g
+        steps = with_square(state["acc_delta"], delta, rho, share)
+        moved = parameter - delta * hyper["lr"].astype(kind)
+        return moved, {"square_avg": square, "acc_delta": steps}
+
+
+class Rprop(Optimizer):
+    """Steps by the gradient's sign; an element's step grows while the sign stays and shrinks when it turns.
+
+    Args:
+        params: tensors, or dicts with "params" and settings of their own.
+        lr: the first step.
+        etas: by what a step shrinks and grows.
+        step_sizes: the smallest and the largest step.
+    Raises:
+        ValueError: a setting is out of its range.
+    Source: Riedmiller and Braun 1993.
+    """
+
+    state_names = ("prev", "step_size")
+    counts = True
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: bool | None = None,
+        maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
+        check_range("learning rate", lr)
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        super().__init__(params, {
+            "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable, "capturable": capturable,
+        })  # fmt: skip
+
+    def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
+        (shrink, grow), (least, most) = group["etas"], group["step_sizes"]
+        return {"shrink": shrink, "grow": grow, "least": least, "most": most}
+
+    def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
+        return (("maximize", group["maximize"]), ("weight_decay", False))
+
+    def init(self, parameter: Any, group: dict[str, Any]) -> State:
+        first = filled(parameter, float(group["lr"]))
+        return {"step": new_counter(), "prev": filled(parameter, 0), "step_size": first}
+
+    @staticmethod
+    def update(
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
+    ) -> tuple[Var, dict[str, Var]]:
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        shrink, grow, least, most = (
+            hyper[n].astype(g.dtype) for n in ("shrink", "grow", "least", "most")
+        )
+        product = g * state["prev"]
+        turned, ones = product < 0, g.ones_like()
+        factor = e.where(product > 0, ones * grow, e.where(turned, ones * shrink, ones))
+        size = e.minimum(e.maximum(state["step_size"] * factor, least), most)
+        g = e.where(turned, g.zeros_like(), g)
+        return parameter - e.sign(g) * size, {"prev": g, "step_size": size}

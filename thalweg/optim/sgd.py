@@ -1,11 +1,20 @@
-"""Stochastic gradient descent, with momentum."""
+"""Stochastic gradient descent, with momentum, and averaged."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..ir.builder import Var
-from .optimizer import Optimizer, State, check_range
+from ..ir.dtype import float64
+from ..ops import elementwise as e
+from .optimizer import (
+    Optimizer,
+    State,
+    ascent_or_descent,
+    check_range,
+    filled,
+    new_counter,
+)
 
 
 class SGD(Optimizer):
@@ -22,16 +31,14 @@ class SGD(Optimizer):
         ValueError: a setting is out of its range.
     """
 
-    state_names = ("momentum_buffer",)
-
     def __init__(
         self, params: Any, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
         nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:  # fmt: skip
-        check_range("learning rate", lr, 0.0)
-        check_range("momentum value", momentum, 0.0)
-        check_range("weight_decay value", weight_decay, 0.0)
+        check_range("learning rate", lr)
+        check_range("momentum value", momentum)
+        check_range("weight_decay value", weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, {
@@ -42,21 +49,24 @@ class SGD(Optimizer):
     def hyper(self, group: dict[str, Any]) -> dict[str, Any]:
         read = {"lr": group["lr"]}
         if group["momentum"] != 0:
-            read["momentum"], read["dampening"] = group["momentum"], group["dampening"]
+            read["momentum"], read["share"] = group["momentum"], 1 - group["dampening"]
         if group["weight_decay"] != 0:
             read["weight_decay"] = group["weight_decay"]
         return read
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (
-            ("maximize", bool(group["maximize"])),
+            ("maximize", group["maximize"]),
             ("momentum", group["momentum"] != 0),
-            ("nesterov", bool(group["nesterov"])),
+            ("nesterov", group["nesterov"]),
             ("weight_decay", group["weight_decay"] != 0),
         )
 
-    def updated(self, state: State, group: dict[str, Any]) -> tuple[str, ...]:
-        return self.state_names if group["momentum"] != 0 or "momentum_buffer" in state else ()
+    def carried(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
+    def init(self, parameter: Any, group: dict[str, Any]) -> State:
+        return {}
 
     @staticmethod
     def update(
@@ -66,14 +76,77 @@ class SGD(Optimizer):
         hyper: dict[str, Var],
         flags: dict[str, bool],
     ) -> tuple[Var, dict[str, Var]]:
-        read = {name: value.astype(parameter.dtype) for name, value in hyper.items()}
-        g = -gradient if flags["maximize"] else gradient
-        if flags["weight_decay"]:
-            g = g + parameter * read["weight_decay"]
+        kind = parameter.dtype
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        lr = hyper["lr"].astype(kind)
         if not flags["momentum"]:
-            return parameter - g * read["lr"], state
+            return parameter - g * lr, {}
+        momentum = hyper["momentum"].astype(kind)
         buffer = g
         if "momentum_buffer" in state:
-            buffer = state["momentum_buffer"] * read["momentum"] + g * (1 - read["dampening"])
-        g = g + buffer * read["momentum"] if flags["nesterov"] else buffer
-        return parameter - g * read["lr"], {"momentum_buffer": buffer}
+            buffer = state["momentum_buffer"] * momentum + g * hyper["share"].astype(kind)
+        step = g + buffer * momentum if flags["nesterov"] else buffer
+        return parameter - step * lr, {"momentum_buffer": buffer}
+
+
+class ASGD(Optimizer):
+    """Stochastic gradient descent that also averages the parameters, as ``state[p]["ax"]``.
+
+    Args:
+        params: tensors, or dicts with "params" and settings of their own.
+        lambd: how fast the rate falls, and how much the parameters do.
+        alpha: the power by which the rate falls.
+        t0: the step at which averaging begins.
+    Raises:
+        ValueError: a setting is out of its range.
+    Source: Polyak and Juditsky 1992.
+    """
+
+    reads = ("lr", "lambd", "alpha", "t0")
+    state_names = ("eta", "mu", "ax")
+    numbers = ("step", "eta", "mu")
+    counts = True
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-2, lambd: float = 1e-4, alpha: float = 0.75, t0: float = 1e6,
+        weight_decay: float = 0, foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:  # fmt: skip
+        check_range("learning rate", lr)
+        check_range("weight_decay value", weight_decay)
+        super().__init__(params, {
+            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
+        })  # fmt: skip
+
+    def init(self, parameter: Any, group: dict[str, Any]) -> State:
+        return {
+            "step": new_counter(),
+            "eta": new_counter(float(group["lr"])),
+            "mu": new_counter(1.0),
+            "ax": filled(parameter, 0),
+        }
+
+    @staticmethod
+    def update(
+        gradient: Var,
+        parameter: Var,
+        state: dict[str, Var],
+        hyper: dict[str, Var],
+        flags: dict[str, bool],
+    ) -> tuple[Var, dict[str, Var]]:
+        kind = parameter.dtype
+        g = ascent_or_descent(gradient, parameter, hyper, flags)
+        lr, lambd = hyper["lr"], hyper["lambd"]
+        eta, mu = state["eta"].astype(float64), state["mu"]
+        p = parameter * (1 - lambd * eta).astype(kind) - g * eta.astype(kind)
+        moved = state["ax"] + (p - state["ax"]) * mu.astype(kind)
+        average = e.where(mu.eq(1).broadcast_to(p.shape), p, moved)
+        step = state["step"].astype(float64)
+        rate = lr / (1 + lambd * lr * step) ** hyper["alpha"]
+        share = 1 / e.maximum(step - hyper["t0"], step.ones_like())
+        return p, {
+            "eta": rate.astype(state["eta"].dtype),
+            "mu": share.astype(mu.dtype),
+            "ax": average,
+        }
