@@ -27,25 +27,47 @@ from .slow_road import FREED, walk_slowly
 _stamp = attrgetter("stamp")
 
 
-def nodes_below(roots: Sequence[Node]) -> list[Node]:
-    """All nodes that the roots reach, the latest first and leaves last: a topological order, since
-    stamps grow."""
-    seen: set[Node] = set(roots)
-    todo = list(seen)
-    nodes: list[Node] = []
-    leaves: list[Node] = []
-    while todo:
-        node = todo.pop()
-        edges = node.next
-        (nodes if edges else leaves).append(node)
-        for edge in edges:
-            if edge is not None:
-                below = edge[0]
-                if below not in seen:
-                    seen.add(below)
-                    todo.append(below)
-    nodes.sort(key=_stamp, reverse=True)
-    return nodes + leaves
+class Walk:
+    """The nodes that some roots reach.
+
+    Attributes:
+        nodes: those of operations, the latest first: a topological order, since stamps grow.
+        leaves: the leaves' nodes, in the order in which they were met.
+        plain: nothing needs to be seen on the way.
+        retaining: a tensor on the way wants its gradient kept.
+    """
+
+    __slots__ = ("nodes", "leaves", "plain", "retaining")
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        seen: set[Node] = set(roots)
+        todo = list(seen)
+        nodes: list[Node] = []
+        leaves: list[Node] = []
+        plain, retaining = True, False
+        while todo:
+            node = todo.pop()
+            if node.vjp is not None:
+                nodes.append(node)
+            elif isinstance(node, AccumulateGrad):
+                leaves.append(node)
+                if node.variable._leaf_hooks:
+                    plain = False
+            else:
+                nodes.append(node)
+                plain = False
+            if node.marked:
+                plain = False
+            if node.retained:
+                retaining = True
+            for edge in node.next:
+                if edge is not None:
+                    below = edge[0]
+                    if below not in seen:
+                        seen.add(below)
+                        todo.append(below)
+        nodes.sort(key=_stamp, reverse=True)
+        self.nodes, self.leaves, self.plain, self.retaining = nodes, leaves, plain, retaining
 
 
 def needed_for(order: list[Node], targets: set[tuple[Node, int]]) -> set[Node]:
@@ -115,22 +137,13 @@ class _Plan:
     def __init__(
         self, roots: list[tuple[Node, int, Value | None]], needed: set[Node] | None
     ) -> None:
-        order = nodes_below([node for node, _, _ in roots])
-        self.order = order if needed is None else [n for n in order if n in needed]
+        walk = self.walk = Walk([node for node, _, _ in roots])
+        if needed is not None:
+            walk.nodes = [n for n in walk.nodes if n in needed]
+            walk.leaves = [n for n in walk.leaves if n in needed]
+        self.order = walk.nodes + walk.leaves
         self.index = {node: i for i, node in enumerate(self.order)}
         self.roots = roots
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing needs to be seen on the way."""
-        for node in self.order:
-            if node.marked:
-                return False
-            if node.vjp is None and (
-                not isinstance(node, AccumulateGrad) or node.variable._leaf_hooks
-            ):
-                return False
-        return True
 
     def place(self, edge: tuple[Node, int]) -> int | None:
         """The number of a node's output; None for a node that is not on the way."""
@@ -153,11 +166,8 @@ class _Plan:
         get = self.index.get
         operands: list[Value | None] = [g for _, _, g in self.roots]
         flat: list[Any] = []
-        for node in self.order:
-            tape = node.vjp
-            if tape is None:
-                break
-            flat.append(tape)
+        for node in self.walk.nodes:
+            flat.append(node.vjp)
             for edge in node.next:
                 if edge is None:
                     flat.append(None)
@@ -177,7 +187,7 @@ class _Plan:
         return record(BACKWARD, operands, ((roots, tuple(flat), tuple(captures), places),))
 
     def free(self) -> None:
-        for node in self.order:
+        for node in self.walk.nodes:
             if node.saved:
                 node.saved = None
 
@@ -206,15 +216,15 @@ def run_backward(
     values = [(n, nr, None if g is None else g._read()) for n, nr, g in roots]
     needed = None
     if targets is not None:
-        order = nodes_below([n for n, _, _ in roots])
-        needed = needed_for(order, set(targets)) | {n for n, _, _ in roots}
+        below = Walk([n for n, _, _ in roots])
+        needed = needed_for(below.nodes + below.leaves, set(targets)) | {n for n, _, _ in roots}
     plan = _Plan(values, needed)
     only = None if accumulate_into is None else {id(t) for t in accumulate_into}
-    if create_graph or not plan.is_plain:
+    if create_graph or not plan.walk.plain:
         return walk_slowly(plan.order, roots, retain_graph, create_graph, only, capture)
     if capture is not None:
         return _capture(plan, capture, retain_graph)
-    retained = plan.retained()
+    retained = plan.retained() if plan.walk.retaining else []
     if accumulate_into is not None:
         retained += [
             (plan.index[t._node] * _OUTPUTS + t._nr, t)
@@ -223,11 +233,8 @@ def run_backward(
         ]
     leaves = []
     sinks: list[tuple[int, Value | None]] = []
-    for i in range(len(plan.order) - 1, -1, -1):
-        node = plan.order[i]
-        if not isinstance(node, AccumulateGrad):
-            break
-        leaf: Any = node.variable
+    for i, end in enumerate(plan.walk.leaves, len(plan.walk.nodes)):
+        leaf: Any = end.variable  # type: ignore[attr-defined]  # a leaf's node
         if only is None or id(leaf) in only:
             leaves.append(leaf)
             old = leaf._grad
