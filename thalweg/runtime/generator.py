@@ -38,7 +38,7 @@ class Generator:
         """Begin the stream of ``seed``, an integer in [-2**63, 2**64)."""
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(
+            raise ValueError(
                 f"Overflow when unpacking long: seed {seed} is outside [-2**63, 2**64)"
             )
         with self._lock:

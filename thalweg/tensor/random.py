@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _floating(dtype: DType | None, name: str) -> np.dtype[Any]:
     kind = dtype or get_default_dtype()
     if not kind.is_floating_point:
-        raise RuntimeError(
+        raise NotImplementedError(
             f'"{name}" not implemented for {kind}: draw in a floating type and convert'
         )
     return kind.numpy
