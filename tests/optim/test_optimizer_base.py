@@ -15,10 +15,10 @@ def parameter(*shape: int) -> Any:
     return tw.nn.Parameter(tw.ones(*shape))
 
 
-def stepped(optimizer: Any) -> None:
+def stepped(optimizer: Any, library: Any = tw) -> None:
     for group in optimizer.param_groups:
         for p in group["params"]:
-            p.grad = tw.ones_like(p)
+            p.grad = library.ones_like(p)
     optimizer.step()
 
 
@@ -52,10 +52,17 @@ def test_bad_parameters_raise_as_in_pytorch(name, torch):
     assert kinds[0] is kinds[1]
 
 
-def test_duplicates_warn():
-    p = parameter(2)
-    with pytest.warns(UserWarning, match="duplicate"):
-        tw.optim.SGD([p, p], lr=0.1)
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_a_parameter_listed_twice_is_updated_twice(name, torch):
+    results = []
+    for library in (tw, torch):
+        p = library.nn.Parameter(library.ones(2, dtype=library.float64))
+        with pytest.warns(UserWarning, match="duplicate"):
+            optimizer = getattr(library.optim, name)([p, p, p], lr=0.1)
+        for _ in range(3):
+            stepped(optimizer, library)
+        results.append(p.tolist())
+    assert results[0] == pytest.approx(results[1], rel=1e-12)
 
 
 def test_other_roads():

@@ -7,16 +7,10 @@ from typing import Any, ClassVar
 from ..ir.builder import Var
 from ..ir.dtype import float64
 from ..ops import elementwise as e
-from .optimizer import (
-    Optimizer,
-    State,
-    ascent_or_descent,
-    check_range,
-    checked_betas,
-    new_counter,
-    toward,
-    with_square,
-)
+from .optimizer import Optimizer, State
+from .rules import ascent_or_descent, toward, with_square
+from .settings import check_range, checked_betas
+from .state import new_counter
 
 
 class _WithBetas(Optimizer):

@@ -16,28 +16,22 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from ..ir.builder import Var
-from ..ir.dtype import float32, float64, get_default_dtype
+from ..ir.dtype import float64
 from ..ops.composite import Op
 from ..runtime.recorder import record
+from ..runtime.state import state as thread
 from ..runtime.trace import Failed
-from ..runtime.value import Value, number, realized
+from ..runtime.value import Value, number
 from ..tensor import Tensor
 from ..tensor.core import TensorCore
-from ..tensor.creation import full
 from ..tensor.dispatch import wrap
 from ..tensor.modes import enable_grad
 from ..tensor.node import Handle
+from .settings import check_groups, check_road, listed, required
+from .state import filled, new_counter, taken
 
 State = dict[str, Any]
 Hook = Callable[..., Any]
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "<required parameter>"
-
-
-required = _Required()
 
 
 def _step_graph(*operands: Any) -> list[Var]:
@@ -72,6 +66,7 @@ def _wide(x: Var) -> Var:
 
 
 STEP = Op(_step_graph, "Step")
+_STATELESS: tuple[tuple[str, ...], None] = ((), None)
 
 
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,7 +125,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                 f"{type(params).__name__}: write [tensor]"
             )
-        _check_road(type(self).__name__, defaults)
+        check_road(type(self).__name__, defaults)
         self.defaults = defaults
         self._begin()
         self.state: defaultdict[Any, State] = defaultdict(dict)
@@ -144,12 +139,13 @@ class Optimizer:
     def _begin(self) -> None:
         self._hooks: defaultdict[str, dict[int, Hook]] = defaultdict(dict)
         self._made: list[tuple[State, str]] = []  # state tensors that the last step brought
+        self._repeats = False  # whether a group lists a parameter twice
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Let ``param_group["params"]`` be trained too, with its own settings beside the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params, names = _listed(param_group["params"])
+        params, names = listed(param_group["params"])
         for p in params:
             if not isinstance(p, TensorCore):
                 raise TypeError(
@@ -168,6 +164,7 @@ class Optimizer:
                 "time it is listed",
                 stacklevel=3,
             )
+            self._repeats = True
         known = {id(p) for other in self.param_groups for p in other["params"]}
         if any(id(p) in known for p in params):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -235,18 +232,20 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._step()
+        for groups in _rounds(self.param_groups) if self._repeats else (self.param_groups,):
+            self._step(groups)
         return loss
 
-    def _step(self) -> None:
+    def _step(self, groups: list[dict[str, Any]]) -> None:
         if self._made:
             self._forget_failed()
         operands: list[Value | None] = []
         layout: list[Any] = []
-        targets: list[tuple[Any, State | None, tuple[str, ...]]] = []
-        counters: dict[Value, tuple[int, list[State]]] = {}
+        targets: list[Any] = []  # where the results go: tensors, or (state, name) of a new one
+        counters: dict[Value, int] = {}
+        counted: list[list[Any]] = []
         begun: list[State] = []
-        for group in self.param_groups:
+        for group in groups:
             carried, start = self.carried(group), len(operands)
             members: list[Any] = []
             for p in group["params"]:
@@ -255,24 +254,30 @@ class Optimizer:
                     continue
                 operands.append(_value(p))
                 operands.append(_value(grad))
+                targets.append(p)
                 if not (carried or self.counts):
-                    targets.append((p, None, ()))
-                    members.append(((), None))
+                    members.append(_STATELESS)
                     continue
                 state = self.state[p]
                 if not state:
                     state.update(self.init(p, group))
                     begun.append(state)
-                present = tuple([n for n in carried if n in state])
-                for name in present:
-                    operands.append(_value(state[name]))
-                targets.append((p, state, carried))
+                present = carried
+                for name in carried:
+                    held = state.get(name)
+                    if held is None:
+                        targets.append((state, name))
+                        present = tuple([n for n in carried if n in state])
+                    else:
+                        targets.append(held)
+                        operands.append(_value(held))
                 counter = None
                 if self.counts:
-                    counter, counted = counters.setdefault(
-                        _value(state["step"]), (len(counters), [])
-                    )
-                    counted.append(state)
+                    step = state["step"]
+                    counter = counters.setdefault(_value(step), len(counters))
+                    if counter == len(counted):
+                        counted.append([])
+                    counted[counter].append(step)
                 members.append((present, counter))
             if members:
                 hyper = self.hyper(group)
@@ -287,24 +292,27 @@ class Optimizer:
             for state in begun:
                 state.clear()
             raise
-        self._put(results, targets, [states for _, states in counters.values()])
+        self._put(results, targets, counted)
 
-    def _put(self, results: list[Value], targets: list[Any], counted: list[list[State]]) -> None:
+    def _put(self, results: list[Value], targets: list[Any], counted: list[list[Any]]) -> None:
         """Put the new Values into parameters and states."""
         given = iter(results)
-        for states in counted:
+        for steps in counted:
             value = next(given)
-            for state in states:
-                state["step"]._write(value)
-        for p, state, names in targets:
-            p._write(next(given))
-            for name in names:
-                held = state.get(name)
-                if held is None:
-                    state[name] = wrap(next(given))
-                    self._made.append((state, name))
-                else:
-                    held._write(next(given))
+            for step in steps:
+                step._write(value)
+        overwrite = thread.trace.overwrite
+        for target, value in zip(targets, given, strict=True):
+            if type(target) is tuple:
+                state, name = target
+                state[name] = wrap(value)
+                self._made.append(target)
+                continue
+            storage = target._storage
+            if value.array is None and target._view is None and storage.value is not None:
+                overwrite(storage, value)
+            else:
+                target._write(value)
 
     def _forget_failed(self) -> None:
         """Drop state tensors that came with a step which then failed."""
@@ -385,13 +393,13 @@ class Optimizer:
         """
         state_dict = self._call("load before", dict(state_dict))
         saved = state_dict["param_groups"]
-        _check_groups(saved, self.param_groups)
+        check_groups(saved, self.param_groups)
         numbers = [i for g in saved for i in g["params"]]
         params = dict(zip(numbers, _all_params(self.param_groups), strict=True))
         state: defaultdict[Any, State] = defaultdict(dict)
         for i, held in state_dict["state"].items():
             if i in params:
-                state[params[i]] = _taken(held, params[i], self.numbers)
+                state[params[i]] = taken(held, params[i], self.numbers)
             else:
                 state[i] = held
         groups = []
@@ -412,6 +420,7 @@ class Optimizer:
         if "_hooks" not in vars(self):
             self._begin()
         self._made.clear()
+        self._repeats = len(_rounds(self.param_groups)) > 1
         for group in self.param_groups:
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
@@ -461,117 +470,25 @@ def _all_params(groups: Iterable[dict[str, Any]]) -> list[Any]:
     return [p for g in groups for p in g["params"]]
 
 
-def _listed(params: Any) -> tuple[list[Any], list[str]]:
-    """A group's parameters as a list, and their names, if they came with names."""
-    if isinstance(params, TensorCore):
-        return [params], []
-    if isinstance(params, set):
-        raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
-            "will change between runs. Please use a list instead."
-        )
-    listed = list(params)
-    names = [p[0] for p in listed if isinstance(p, tuple)]
-    if names and len(names) != len(listed):
-        raise ValueError(
-            "all optimizer params should be with/without names. Some param names are missing"
-        )
-    return [p[1] if isinstance(p, tuple) else p for p in listed], names
+def _rounds(groups: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The groups with each parameter once, then with what is listed a second time, and so on."""
+    rounds = []
+    left = groups
+    while any(g["params"] for g in left):
+        once = [{id(p): p for p in g["params"]} for g in left]
+        rounds.append([{**g, "params": list(o.values())} for g, o in zip(left, once, strict=True)])
+        left = [
+            {**g, "params": _without(g["params"], set(o))} for g, o in zip(left, once, strict=True)
+        ]
+    return rounds
 
 
-def _check_road(name: str, defaults: dict[str, Any]) -> None:
-    """Refuse what asks for another kind of step; ``foreach``, ``fused`` and ``capturable`` change nothing here."""
-    fused, differentiable = defaults.get("fused"), defaults.get("differentiable")
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and defaults.get("foreach"):
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            f"{name}: differentiable=True is not supported: write the update with tensor operations and "
-            "autograd.grad(create_graph=True)"
-        )
-
-
-def _check_groups(saved: list[Any], own: list[Any]) -> None:
-    if len(saved) != len(own):
-        raise ValueError(
-            f"loaded state dict has a different number of parameter groups: {len(saved)}, here are {len(own)}"
-        )
-    for i, (a, b) in enumerate(zip(saved, own, strict=True)):
-        if len(a["params"]) != len(b["params"]):
-            raise ValueError(
-                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                f"group {i} has {len(a['params'])} parameters, here {len(b['params'])}"
-            )
-
-
-def _taken(value: Any, parameter: Any, numbers: tuple[str, ...], name: Any = None) -> Any:
-    """A saved state for ``parameter``: tensors copied, in its type unless they are ``numbers``."""
-    if isinstance(value, Tensor):
-        as_it_is = name in numbers or not parameter.is_floating_point()
-        return value.detach().to(value.dtype if as_it_is else parameter.dtype, copy=True)
-    if isinstance(value, dict):
-        return {k: _taken(v, parameter, numbers, k) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)([_taken(v, parameter, numbers) for v in value])
-    return value
-
-
-def filled(parameter: Any, value: float) -> Tensor:
-    """A state tensor of a parameter's shape and type."""
-    return full(tuple(parameter.shape), value, dtype=parameter.dtype)
-
-
-def new_counter(count: float = 0.0) -> Tensor:
-    """A state tensor () of one number; all that begin at 0 share one Value."""
-    kind = float64 if get_default_dtype() is float64 else float32
-    return wrap(_counters.get((count, kind)) or realized(kind.numpy.type(count).reshape(())))
-
-
-_counters = {(0.0, kind): realized(kind.numpy.type(0).reshape(())) for kind in (float32, float64)}
-
-
-# What updates are written with
-
-
-def ascent_or_descent(
-    gradient: Var, parameter: Var, hyper: dict[str, Var], flags: dict[str, bool]
-) -> Var:
-    """The gradient (*), turned round to maximize, with the decay of the parameter (*) added."""
-    if flags["maximize"]:
-        gradient = -gradient
-    if flags["weight_decay"]:
-        gradient = gradient + parameter * hyper["weight_decay"].astype(parameter.dtype)
-    return gradient
-
-
-def toward(mean: Var, value: Var, share: Var) -> Var:
-    """The running mean (*), moved by a share () of the way to a value (*)."""
-    return mean + (value - mean) * share.astype(mean.dtype)
-
-
-def with_square(mean: Var, value: Var, kept: Var, share: Var) -> Var:
-    """What is kept of a running mean (*) and a share () of a value's (*) square."""
-    return mean * kept.astype(mean.dtype) + value * share.astype(mean.dtype) * value
-
-
-def check_range(name: str, value: Any, low: float = 0.0, high: float | None = None) -> None:
-    """ValueError where a setting is out of its range [low, high)."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ValueError(f"Tensor {name} must be 1-element, its shape is {list(value.shape)}")
-    shown = value.item() if isinstance(value, Tensor) else value
-    if not (low <= shown and (high is None or shown < high)):
-        raise ValueError(f"Invalid {name}: {shown}")
-
-
-def checked_betas(betas: Any) -> tuple[float, float]:
-    """The two shares that running means keep, as floats."""
-    for i in (0, 1):
-        check_range(f"beta parameter at index {i}", betas[i], 0.0, 1.0)
-    if len({isinstance(b, Tensor) for b in betas}) > 1 or not all(
-        isinstance(b, float | Tensor) for b in betas
-    ):
-        raise ValueError("betas must be either both floats or both Tensors")
-    first, second = (b.item() if isinstance(b, Tensor) else b for b in betas)
-    return first, second
+def _without(params: list[Any], first: set[int]) -> list[Any]:
+    """``params`` without the first of each that ``first`` names by id."""
+    rest = []
+    for p in params:
+        if id(p) in first:
+            first.remove(id(p))
+        else:
+            rest.append(p)
+    return rest
