@@ -340,3 +340,19 @@ def test_training_a_network_follows_pytorch(torch):
         return seen
 
     np.testing.assert_allclose(losses(tw), losses(torch), rtol=1e-10)
+
+
+def test_a_schedule_needs_no_new_plan():
+    from thalweg.runtime.trace import trie
+
+    for kind, settings in ((tw.optim.SGD, {"momentum": 0.9}), (tw.optim.AdamW, {})):
+        optimizer = kind([parameter(3), parameter(2, 2)], lr=0.1, **settings)
+        schedule = tw.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, 40)
+        known = set()
+        for round_number in range(30):
+            stepped(optimizer)
+            schedule.step()
+            tw.synchronize()
+            if round_number == 5:
+                known = set(trie.graphs)
+        assert set(trie.graphs) == known
