@@ -205,17 +205,19 @@ def _hook_of_accumulate_grad(m: Any) -> Any:
 
 def _post_accumulate(m: Any) -> Any:
     w = m.tensor(2.0, requires_grad=True)
-    if not hasattr(w, "register_post_accumulate_grad_hook"):
-        return [[2.0], None]
     seen: list[Any] = []
 
     def hook(p: Any) -> None:
         seen.append(p.grad.item())
         p.grad = None
 
-    w.register_post_accumulate_grad_hook(hook)
-    (w * 2).backward()
-    return [seen, w.grad]
+    handle = w.register_post_accumulate_grad_hook(hook)
+    for _ in range(2):
+        (w * 2).backward()
+    handle.remove()
+    (w * 7).backward()
+    return [seen, _grads(w), _error(lambda: (w * 2).register_post_accumulate_grad_hook(hook)),
+            _error(lambda: m.ones(1).register_post_accumulate_grad_hook(hook))]  # fmt: skip
 
 
 def _walk(m: Any) -> Any:

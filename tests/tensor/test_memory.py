@@ -292,6 +292,9 @@ def test_numpy_functions_and_names() -> None:
     assert np.sum(x) == 15 and np.mean(x, axis=0).tolist() == [1.5, 2.5, 3.5]
     assert x.sum(axis=1, keepdims=True).tolist() == [[3], [12]]
     assert tw.softmax(x, axis=1).shape == (2, 3) and x.argmax(axis=0).tolist() == [1, 1, 1]
+    assert np.max(x) == 5 and x.max(axis=0).indices.tolist() == [1, 1, 1]
+    assert x.sort(axis=1, descending=True)[0].tolist() == [[2, 1, 0], [5, 4, 3]]
+    assert tw.cat([x, x], axis=1).shape == (2, 6) and tw.stack([x, x], axis=2).shape == (2, 3, 2)
     with pytest.raises(TypeError):
         x.sum(axes=0)
 

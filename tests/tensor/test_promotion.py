@@ -185,6 +185,27 @@ def test_the_default_type_decides_for_whole_numbers() -> None:
     assert (tw.tensor([1, 2]) / 2).dtype is tw.float32
 
 
+def test_equal_numbers_of_unlike_types() -> None:
+    for name, kind in itertools.product(NAMES, KINDS):
+        for numbers in ((2, 2.0), (1.0, 1, True), (0, False, 0.0)):
+            for number, symbol in itertools.product(numbers, ("**", "+", "*", "//")):
+                _same(
+                    lambda m, n=name, x=kind, k=number, s=symbol: OPERATORS[s](KINDS[x](m, n), k),
+                    f"{kind} {name} {symbol} {number!r}",
+                )
+
+
+def test_alpha() -> None:
+    for (a, b), alpha in itertools.product(PAIRS, (2, 0.5)):
+        for name in ("add", "sub", "rsub"):
+            _same(
+                lambda m, a=a, b=b, k=alpha, n=name: getattr(m, n)(
+                    KINDS["vector"](m, a), KINDS["vector"](m, b), alpha=k
+                ),
+                f"{name} {a} {b} alpha={alpha}",
+            )
+
+
 REFUSED = ("hypot", "bitwise_and", "bitwise_xor", "bitwise_left_shift", "fmod", "copysign")
 
 

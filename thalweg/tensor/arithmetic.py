@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 Number = bool | int | float
 
 
+def _check_alpha(x: Var, alpha: Number) -> None:
+    if isinstance(alpha, float) and not x.dtype.is_floating_point:
+        raise RuntimeError(
+            f"add: for integer tensors alpha must not be a floating point number, got {alpha}"
+        )
+
+
 @op("AddBackward0")
 def _add(x: Var, y: Var, alpha: Number) -> Var:
     x, y = promoted(x, y)
+    _check_alpha(x, alpha)
     if x.dtype is bool_:
         return x | y
     return x + (y if alpha == 1 else y * alpha)
@@ -38,6 +46,7 @@ def _sub(x: Var, y: Var, alpha: Number) -> Var:
             "Subtraction, the `-` operator, with a bool tensor is not supported: use `^`, `~` or logical_xor() instead"
         )
     x, y = promoted(x, y)
+    _check_alpha(x, alpha)
     return x - (y if alpha == 1 else y * alpha)
 
 
@@ -79,8 +88,11 @@ _pow_of_number = Op(_pow.function, "PowBackward2")
 
 
 @op("PowBackward0")
-def _pow_scalar(x: Var, exponent: Number) -> Var:
-    """The exponent is static, so that squares and roots get primitives of their own."""
+def _pow_scalar(x: Var, exponent: Number, kind: type) -> Var:
+    """The exponent is static, so that squares and roots get primitives of their own.
+
+    So is its type, since 2 and 2.0 are one key and give different types.
+    """
     if isinstance(exponent, float):
         x = floating(x)
     elif x.dtype is bool_ and exponent >= 0:
@@ -131,7 +143,7 @@ def div(
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input ** exponent``, broadcast; either may be a number."""
     if isinstance(exponent, bool | int | float) and isinstance(input, TensorCore):
-        return give(dispatch(_pow_scalar, (input,), (exponent,)), out)
+        return give(dispatch(_pow_scalar, (input,), (exponent, type(exponent))), out)
     of_number = not isinstance(input, TensorCore)
     return give(dispatch(_pow_of_number if of_number else _pow, (input, exponent)), out)
 

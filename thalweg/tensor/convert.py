@@ -21,6 +21,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
 from .inplace import assign
+from .node import Handle
 from .printing import format_tensor
 
 if TYPE_CHECKING:
@@ -376,6 +377,19 @@ class ConvertMethods(TensorCore):
                 self._node.retained = {}
             self._node.retained[self._nr] = weakref.ref(self)  # type: ignore
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Handle:
+        """Call ``hook(self)`` each time a backward has added to this leaf's ``grad``."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors: use register_hook()"
+            )
+        self._kept_node = (
+            self._accumulate()
+        )  # a leaf that is no parameter keeps its node only weakly
+        return self._kept_node.register_hook(lambda incoming, outgoing: hook(self))
+
     @property
     def output_nr(self) -> Any:
         return self._nr
@@ -388,7 +402,7 @@ class ConvertMethods(TensorCore):
         return self._inference
 
 
-_OWN = frozenset(TensorCore.__annotations__)
+_OWN = frozenset(TensorCore.__annotations__) | {"_kept_node"}
 _CLASS_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "int64": "LongTensor", "int32": "IntTensor",
     "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor", "bool": "BoolTensor",

@@ -9,6 +9,7 @@ from ..ops.composite import op, promoted
 from ..ops.movement import cat as _cat_primitive
 from ..ops.movement import pad
 from .dispatch import dispatch
+from .naming import numpy_names
 from .reduce import wrap_dim
 from .shape import reshape, unsqueeze
 
@@ -43,6 +44,7 @@ def _block_diag(*blocks: Any) -> Any:
     return _cat_primitive(*placed, axis=0)
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after another along an axis that is there; the other sizes are equal."""
     parts = list(tensors)
@@ -70,6 +72,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = concatenate = cat
 
 
+@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors along a new axis; their shapes are equal."""
     parts = list(tensors)

@@ -18,6 +18,7 @@ from .arithmetic import maximum, minimum
 from .core import TensorCore
 from .counting import CountMethods
 from .dispatch import dispatch
+from .naming import numpy_names
 from .reduce import whole_extreme, wrap_dim
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _argsort(x: Var, axis: int, descending: bool) -> Var:
     return s.argsort(_lined(x), axis=axis, descending=descending).reshape(x.shape)
 
 
+@numpy_names
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Any:
     """(values, indices) in order along ``dim``. Equal elements keep their order; NaN counts as the largest."""
     node = _sort if stable is None else _sort_stable
@@ -69,6 +71,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | 
     )
 
 
+@numpy_names
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort along ``dim``. Equal elements keep their order; NaN counts as the largest."""
     return dispatch(_argsort, (input,), (wrap_dim(dim, input.ndim), bool(descending)))
@@ -87,6 +90,7 @@ def _topk(x: Var, axis: int, k: int, largest: bool) -> Pair:
     return values.reshape(shape), places.reshape(shape)
 
 
+@numpy_names
 def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the ``k`` largest (or smallest) elements along ``dim``, in order."""
     axis = wrap_dim(dim, input.ndim)
@@ -176,7 +180,7 @@ def _max_or_min(name: str, pair: Any, along: Any) -> Any:
     function.__doc__ = (
         f"The {which}: of all elements, (values, indices) along ``dim``, or of each pair."
     )
-    return function
+    return numpy_names(function)
 
 
 max, min = _max_or_min("max", maximum, max_dim), _max_or_min("min", minimum, min_dim)
@@ -189,6 +193,7 @@ def _median(x: Var, skip_nan: bool) -> Var:
 _median_all, _nanmedian_all = Op(_median, "MedianBackward0"), Op(_median, "NanmedianBackward0")
 
 
+@numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
     if dim is not None:
@@ -196,6 +201,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return dispatch(_median_all, (input,), (False,))
 
 
+@numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median of what is not NaN: of all elements, or (values, indices) along ``dim``."""
     if dim is not None:
@@ -212,6 +218,7 @@ def _kthvalue(x: Var, k: int, axis: int, keepdim: bool) -> Pair:
     return _picked(x, place, axis, keepdim)
 
 
+@numpy_names
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices) of the ``k``-th smallest along ``dim``, counted from 1."""
     axis = wrap_dim(dim, input.ndim)
@@ -254,6 +261,7 @@ def _logcumsumexp(x: Var, axis: int) -> Var:
     return s.logcumsumexp(_lined(x), axis=axis).reshape(x.shape)
 
 
+@numpy_names
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sums of exponentials along ``dim``, without overflow."""
     if not input.dtype.is_floating_point:
