@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Var
-from ..ir.dtype import bool_, int64
+from ..ir.dtype import DType, bool_, int64
 from ..ops import elementwise as e
 from ..ops.composite import Op, floating, op, promoted
 from . import pointwise as p
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 Number = bool | int | float
 
 
-def _check_alpha(x: Var, alpha: Number) -> None:
-    if isinstance(alpha, float) and not x.dtype.is_floating_point:
-        raise RuntimeError(
-            f"add: for integer tensors alpha must not be a floating point number, got {alpha}"
-        )
+def _scaled(y: Var, dtype: DType, alpha: Var | None) -> Var:
+    """``alpha * y`` in ``dtype``; alpha is an operand, so that it may vary from step to step."""
+    if alpha is None:
+        return y
+    if alpha.dtype.is_floating_point and not dtype.is_floating_point:
+        raise RuntimeError("add: for integer tensors alpha must not be a floating point number")
+    factor = alpha.astype(dtype)
+    return y & factor if dtype is bool_ else y * factor
 
 
 @op("AddBackward0")
-def _add(x: Var, y: Var, alpha: Number) -> Var:
+def _add(x: Var, y: Var, alpha: Var | None = None) -> Var:
     x, y = promoted(x, y)
-    _check_alpha(x, alpha)
-    if x.dtype is bool_:
-        return x | y
-    return x + (y if alpha == 1 else y * alpha)
+    y = _scaled(y, x.dtype, alpha)
+    return x | y if x.dtype is bool_ else x + y
 
 
 @op("SubBackward0")
-def _sub(x: Var, y: Var, alpha: Number) -> Var:
+def _sub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     if bool_ in (x.dtype, y.dtype):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported: use `^`, `~` or logical_xor() instead"
         )
     x, y = promoted(x, y)
-    _check_alpha(x, alpha)
-    return x - (y if alpha == 1 else y * alpha)
+    return x - _scaled(y, x.dtype, alpha)
 
 
 @op("RsubBackward1")
-def _rsub(x: Var, y: Var, alpha: Number) -> Var:
+def _rsub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     return _sub(y, x, alpha)
 
 
@@ -111,17 +111,17 @@ def _pow_scalar(x: Var, exponent: Number, kind: type) -> Var:
 
 def add(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``, broadcast."""
-    return give(dispatch(_add, (input, other), (alpha,)), out)
+    return give(dispatch(_add, (input, other) if alpha == 1 else (input, other, alpha)), out)
 
 
 def sub(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """``input - alpha * other``, broadcast."""
-    return give(dispatch(_sub, (input, other), (alpha,)), out)
+    return give(dispatch(_sub, (input, other) if alpha == 1 else (input, other, alpha)), out)
 
 
 def rsub(input: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
     """``other - alpha * input``, broadcast."""
-    return dispatch(_rsub, (input, other), (alpha,))
+    return dispatch(_rsub, (input, other) if alpha == 1 else (input, other, alpha))
 
 
 def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
