@@ -361,6 +361,22 @@ def test_a_round_whose_labels_are_wrong_changes_nothing(name: str, good_rounds: 
     assert after == [p.tolist() for p in others]
 
 
+def test_a_step_by_hand_whose_rate_varies_builds_no_new_graphs() -> None:
+    from thalweg.runtime.trace import trie
+
+    w = tw.tensor([1.0, 2.0], dtype=tw.float64, requires_grad=True)
+    counts, expected = [], np.array([1.0, 2.0])
+    for k in range(30):
+        w.grad = None
+        (w * w).sum().backward()
+        with tw.no_grad():
+            w.add_(w.grad, alpha=-0.1 / (k + 1))
+        expected -= 2 * expected * 0.1 / (k + 1)
+        counts.append(len(trie.graphs))
+    assert counts[-1] == counts[4]
+    np.testing.assert_allclose(w.detach().numpy(), expected, rtol=1e-12)
+
+
 def test_the_gradient_of_a_step_before_stays_readable() -> None:
     w = tw.tensor([1.0, 2.0], requires_grad=True)
     optimizer = tw.optim.SGD([w], lr=0.5)
