@@ -1,5 +1,7 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
+from math import e, inf, nan, pi
+
 from . import autograd, data, io, nn, optim, utils
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -34,6 +36,7 @@ from .tensor.arithmetic import (
     clamp,
     clamp_max,
     clamp_min,
+    clip,
     copysign,
     div,
     divide,
@@ -110,6 +113,7 @@ from .tensor.grids import (
 from .tensor.indexing import (
     index_put,
 )
+from .tensor.inspection import finfo, iinfo, is_floating_point, is_tensor, result_type
 from .tensor.joining import (
     block_diag,
     cat,

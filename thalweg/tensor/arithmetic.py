@@ -269,6 +269,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     return give(dispatch(_clamp_by_tensor if by_tensor else _clamp, (input, min, max)), out)
 
 
+clip = clamp
+
+
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Each element, but at least ``min``."""
     return dispatch(

@@ -1,0 +1,54 @@
+"""Questions about tensors and types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import promote
+from ..ir.dtype import DType, get_default_dtype
+from ..runtime.value import number
+from .core import TensorCore
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, TensorCore)
+
+
+def is_floating_point(input: TensorCore) -> bool:
+    """Whether the tensor's type is a floating one."""
+    return input.dtype.is_floating_point
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The type that arithmetic of the two (tensors or numbers) gives."""
+    pair = [x._aval() if is_tensor(x) else number(x).aval for x in (tensor1, tensor2)]
+    found = promote(*pair)
+    return get_default_dtype() if found.is_floating_point and all(p.weak for p in pair) else found
+
+
+class finfo:
+    """The limits of a floating type, the default one if none is given."""
+
+    def __init__(self, type: DType | None = None) -> None:
+        kind = type or get_default_dtype()
+        if not kind.is_floating_point:
+            raise TypeError(f"finfo: {kind} is not a floating type: use iinfo")
+        limits = np.finfo(kind.numpy)
+        self.bits, self.dtype = limits.bits, kind.name
+        self.eps, self.max, self.min = float(limits.eps), float(limits.max), float(limits.min)
+        self.tiny = self.smallest_normal = float(limits.smallest_normal)
+        self.resolution = 10.0**-limits.precision
+
+
+class iinfo:
+    """The limits of an integer type."""
+
+    def __init__(self, type: DType) -> None:
+        if type.is_floating_point or type.numpy == np.bool_:
+            raise TypeError(f"iinfo: {type} is not an integer type")
+        limits = np.iinfo(type.numpy)
+        self.bits, self.dtype = limits.bits, type.name
+        self.max, self.min = int(limits.max), int(limits.min)
