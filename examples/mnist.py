@@ -59,7 +59,9 @@ def train(net: nn.Module, train_loader: DataLoader, epochs: int, lr: float) -> N
                 schedule.step()
             total += loss.item()
         seconds = time.perf_counter() - start
-        print(f"epoch {epoch + 1}: loss {total / len(train_loader):.4f}, {seconds:.1f} s", flush=True)
+        print(
+            f"epoch {epoch + 1}: loss {total / len(train_loader):.4f}, {seconds:.1f} s", flush=True
+        )
 
 
 def main() -> None:
