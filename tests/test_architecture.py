@@ -20,10 +20,7 @@ ROOMS = [
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))
-RECORD_TABLES = {
-    PACKAGE / "ops" / f"{name}.py"
-    for name in ("elementwise", "movement", "reduction", "window", "indexing", "samples")
-}
+RECORD_TABLES = set((PACKAGE / "ops").glob("*.py")) - {PACKAGE / "ops" / "composite.py"}
 LATE_IMPORTS = {
     "thalweg/cli/__init__.py": "typer and rich load only when the command runs",
     "thalweg/cli/app.py": "rich loads only when a training runs",
