@@ -43,7 +43,7 @@ class Generator:
             )
         with self._lock:
             self._seed = seed % 2**64
-            self._twister = np.random.RandomState(self._seed & 0xFFFFFFFF)
+            self._begun: np.random.RandomState | None = None
             self._spare: float | None = None
         return self
 
@@ -59,7 +59,7 @@ class Generator:
     def get_state(self) -> Array:
         """(N,) uint8: where the stream is, for ``set_state``."""
         with self._lock:
-            _, keys, position, _, _ = self._twister.get_state()
+            _, keys, position, _, _ = self._twister().get_state()
             spare = math.nan if self._spare is None else self._spare
             words = np.concatenate(
                 [np.array([self._seed, position], np.uint64), np.asarray(keys, np.uint64)]
@@ -77,15 +77,23 @@ class Generator:
         spare = float(raw[-8:].view(np.float64)[0])
         with self._lock:
             self.manual_seed(int(words[0]))
-            self._twister.set_state(("MT19937", words[2:].astype(np.uint32), int(words[1]), 0, 0.0))
+            self._twister().set_state(
+                ("MT19937", words[2:].astype(np.uint32), int(words[1]), 0, 0.0)
+            )
             self._spare = None if math.isnan(spare) else spare
         return self
 
     # Raw words
 
+    def _twister(self) -> np.random.RandomState:
+        """The source of the words, made at the first draw: `import thalweg` need not load numpy.random."""
+        if self._begun is None:
+            self._begun = np.random.RandomState(self._seed & 0xFFFFFFFF)
+        return self._begun
+
     def _words(self, count: int) -> Array:
         """The next ``count`` raw words, uint32."""
-        return self._twister.randint(0, 2**32, count, np.uint32)
+        return self._twister().randint(0, 2**32, count, np.uint32)
 
     def _longs(self, count: int) -> Array:
         """The next ``count`` pairs of words as uint64, the high word first."""
@@ -253,7 +261,7 @@ class _Stream:
     """Where a stream is: its seed, its raw words, a normal that was drawn and not yet given."""
 
     _seed: int
-    _twister: np.random.RandomState
+    _begun: np.random.RandomState | None
     _spare: float | None
 
 
