@@ -1,0 +1,222 @@
+"""PyTorch's own table of operations, `op_db`, run against the functions of the same name here.
+
+`python tests/conformance/harness.py --update` rewrites `passing.txt`, the list of entries of which every sample is
+right, and `refusing.txt`, of which every error input raises the type of PyTorch's error; `--why NAME` shows the first failure of an entry. Needs torch==2.13.0 and expecttest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+import thalweg as tw
+
+PASSING = Path(__file__).with_name("passing.txt")
+REFUSING = Path(__file__).with_name("refusing.txt")
+DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
+MOST_SAMPLES = 25
+RTOL = {torch.float32: 2e-4, torch.float64: 1e-7}
+
+
+def entries() -> dict[str, Any]:
+    """The entries of op_db by name, with the variant where there is one."""
+    named = {}
+    for info in op_db:
+        variant = info.variant_test_name
+        named[f"{info.name}.{variant}" if variant else info.name] = info
+    return named
+
+
+def counterpart(name: str) -> Any:
+    """The function or method here of that name, or None."""
+    if name.startswith("nn.functional."):
+        return getattr(tw.nn.functional, name.removeprefix("nn.functional."), None)
+    if "." in name:
+        return None
+    return getattr(tw, name, None) or getattr(tw.Tensor, name, None)
+
+
+def ours(x: Any, grads: bool) -> Any:
+    """An argument of a sample, as one of ours."""
+    if isinstance(x, torch.Tensor):
+        t = tw.tensor(x.detach().numpy())
+        return t.requires_grad_() if grads and x.requires_grad else t
+    if isinstance(x, torch.dtype):
+        return getattr(tw, str(x).removeprefix("torch."))
+    if isinstance(x, torch.Size):
+        return tuple(x)
+    if isinstance(x, list | tuple):
+        return type(x)(ours(v, grads) for v in x)
+    if isinstance(x, dict):
+        return {k: ours(v, grads) for k, v in x.items()}
+    return x
+
+
+def flat(x: Any) -> Iterator[Any]:
+    """The tensors and numbers in a result."""
+    if isinstance(x, list | tuple):
+        for v in x:
+            yield from flat(v)
+    elif x is not None:
+        yield x
+
+
+def same(found: Any, expected: Any) -> None:
+    """Raise unless values, dtypes and shapes agree."""
+    a, b = list(flat(found)), list(flat(expected))
+    assert len(a) == len(b), f"{len(a)} results, expected {len(b)}"
+    for x, y in zip(a, b, strict=True):
+        if not isinstance(y, torch.Tensor):
+            assert x == y or (x != x and y != y), f"{x} is not {y}"
+            continue
+        assert tuple(x.shape) == tuple(y.shape), (
+            f"shape {tuple(x.shape)}, expected {tuple(y.shape)}"
+        )
+        assert repr(x.dtype) == str(y.dtype).replace("torch.", "thalweg."), (
+            f"{x.dtype}, expected {y.dtype}"
+        )
+        tolerance = RTOL.get(y.dtype, 0)
+        np.testing.assert_allclose(
+            x.detach().numpy(), y.detach().numpy(), rtol=tolerance, atol=tolerance * 0.1
+        )
+
+
+def differentiable(result: Any) -> list[Any]:
+    return [t for t in flat(result) if isinstance(t, torch.Tensor | tw.Tensor) and t.requires_grad]
+
+
+def check_gradients(found: Any, expected: Any, mine: list[Any], theirs: list[Any]) -> None:
+    """Gradients of the results, weighted by fixed numbers, for every tensor that wants one."""
+    a, b = differentiable(found), differentiable(expected)
+    assert len(a) == len(b), f"{len(a)} differentiable results, expected {len(b)}"
+    if not b:
+        return
+    weights = [np.random.RandomState(i).uniform(0.5, 1.5, tuple(t.shape)) for i, t in enumerate(b)]
+    expected_grads = torch.autograd.grad(
+        b,
+        theirs,
+        [torch.tensor(w, dtype=t.dtype) for w, t in zip(weights, b, strict=True)],
+        allow_unused=True,
+    )
+    found_grads = tw.autograd.grad(
+        a,
+        mine,
+        [tw.tensor(w, dtype=t.dtype) for w, t in zip(weights, a, strict=True)],
+        allow_unused=True,
+    )
+    for x, y in zip(found_grads, expected_grads, strict=True):
+        if x is None or y is None:
+            zero = x if y is None else y
+            assert zero is None or not zero.detach().numpy().any(), (
+                "a gradient where none is expected, or none"
+            )
+        else:
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-6, atol=1e-7)
+
+
+def tensors_that_want(x: Any, kind: type) -> list[Any]:
+    if isinstance(x, dict):
+        x = list(x.values())
+    return [t for t in flat(x) if isinstance(t, kind) and t.requires_grad]
+
+
+def check_entry(info: Any) -> int:
+    """Run every sample of an entry; gives how many, raises at the first that is wrong."""
+    function = counterpart(info.name)
+    assert function is not None, "no function of this name"
+    count = 0
+    for dtype in DTYPES:
+        if dtype not in info.supported_dtypes("cpu"):
+            continue
+        grads = dtype is torch.float64 and info.supports_autograd
+        torch.manual_seed(0)
+        samples = info.sample_inputs("cpu", dtype, requires_grad=grads)
+        for sample in itertools.islice(samples, MOST_SAMPLES):
+            theirs = (sample.input, *sample.args)
+            mine = ours(theirs, grads)
+            named = ours(sample.kwargs, grads)
+            expected = info.op(*theirs, **sample.kwargs)
+            found = function(*mine, **named)
+            same(found, expected)
+            if grads:
+                check_gradients(
+                    found,
+                    expected,
+                    tensors_that_want(mine, tw.Tensor) + tensors_that_want(named, tw.Tensor),
+                    tensors_that_want(theirs, torch.Tensor)
+                    + tensors_that_want(sample.kwargs, torch.Tensor),
+                )
+            count += 1
+    assert count, "no samples"
+    return count
+
+
+def check_errors(info: Any) -> int:
+    """Run every error input of an entry; gives how many, raises where none or another type comes."""
+    function = counterpart(info.name)
+    assert function is not None, "no function of this name"
+    assert info.error_inputs_func is not None, "no samples"
+    count = 0
+    for error in info.error_inputs("cpu"):
+        sample = error.sample_input
+        mine, named = ours((sample.input, *sample.args), False), ours(sample.kwargs, False)
+        try:
+            function(*mine, **named)
+        except error.error_type:
+            count += 1
+            continue
+        raise AssertionError(f"no {error.error_type.__name__} for {error.error_regex!r}")
+    assert count, "no samples"
+    return count
+
+
+def outcome(info: Any, check: Callable[[Any], int] = check_entry) -> str:
+    """ "" if the entry passes, else the first failure in a line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            check(info)
+        except Exception as error:  # whatever goes wrong is the entry's failure
+            return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+    return ""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--update", action="store_true", help="rewrite passing.txt")
+    arguments.add_argument("--why", metavar="NAME", help="show the first failure of an entry")
+    options = arguments.parse_args()
+    table = entries()
+    if options.why:
+        try:
+            print(check_entry(table[options.why]), "samples pass")
+        except Exception:
+            traceback.print_exc()
+        return
+    results = {name: outcome(info) for name, info in table.items()}
+    passing = sorted(name for name, failure in results.items() if not failure)
+    for name, failure in sorted(results.items()):
+        if failure and "no function of this name" not in failure:
+            print(f"{name}: {failure[:150]}")
+    present = sum("no function of this name" not in failure for failure in results.values())
+    refusing = sorted(name for name, info in table.items() if not outcome(info, check_errors))
+    print(f"{len(refusing)} entries refuse every error input with the type of PyTorch's error")
+    print(
+        f"{len(passing)} of {len(table)} entries pass; {present} have a function of their name here"
+    )
+    if options.update:
+        PASSING.write_text("\n".join(passing) + "\n")
+        REFUSING.write_text("\n".join(refusing) + "\n")
+
+
+if __name__ == "__main__":
+    main()
