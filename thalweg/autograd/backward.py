@@ -8,6 +8,7 @@ from typing import Any
 from ..tensor.core import TensorCore
 from ..tensor.node import Node
 from .engine import run_backward
+from .fast_road import walk_again
 
 Tensors = TensorCore | Sequence[TensorCore]
 
@@ -120,6 +121,11 @@ def _backward_method(
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
+    if gradient is None and inputs is None and not create_graph and self._base is None:
+        root, nr = self._node, self._nr  # the short way of a scalar loss in a loop
+        scalar = root is not None and root.avals[nr].size == 1
+        if scalar and walk_again(root, nr, None, bool(retain_graph)):
+            return
     backward(self, gradient, retain_graph, create_graph, inputs)
 
 

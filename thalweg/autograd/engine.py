@@ -1,28 +1,28 @@
 """backward(): the walk over the tape.
 
-Note: two roads. Where nothing needs to be seen on the way (no hooks, no custom functions, no
+Note: three roads. Where nothing needs to be seen on the way (no hooks, no custom functions, no
 ``create_graph``) the whole walk is one recorded edge: its key is the tape's structure, its operands are
-the saved values. Otherwise each node is carried out as an operation on tensors (slow_road.py).
+the saved values. Where that way was gone before, it is known (fast_road.py). Otherwise each node is carried out
+as an operation on tensors (slow_road.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from ..ir.builder import Var
-from ..ir.vjp import Vjp
-from ..ops.composite import Op
 from ..runtime.recorder import record
 from ..runtime.state import state
 from ..runtime.value import Value
 from ..tensor.core import TensorCore
 from ..tensor.dispatch import wrap
 from ..tensor.node import AccumulateGrad, Node
+from .fast_road import remember, walk_again
 from .slow_road import FREED, walk_slowly
+from .structure import BACKWARD, OUTPUTS, Structure
 
 _stamp = attrgetter("stamp")
 
@@ -80,54 +80,6 @@ def needed_for(order: list[Node], targets: set[tuple[Node, int]]) -> set[Node]:
     return needed
 
 
-def _backward_graph(*operands: Any) -> list[Var]:
-    """The whole walk on Vars. The last operand is the structure, the others lie as ``_Plan.record`` lays
-    them: the roots' gradients, the nodes' saved values, the sinks' old gradients."""
-    (roots, flat, captures, sinks), given = operands[-1], list(operands[:-1])
-    grads: dict[int, Var] = {}
-    builder = next(x.builder for x in given if x is not None)
-
-    def arrive(place: int, g: Var) -> None:
-        grads[place] = grads[place] + g if place in grads else g
-
-    for g, (place, aval) in zip(given, roots, strict=False):
-        arrive(place, builder.full(aval.shape, 1, aval.dtype) if g is None else g)
-    at = len(roots)
-    for i, (tape, targets) in enumerate(_unflattened(flat)):
-        n_saved = len(tape.saved_inputs) + len(tape.saved_outputs)
-        saved, at = given[at : at + n_saved], at + n_saved
-        arrived = [grads.get(i * _OUTPUTS + nr) for nr in range(len(tape.avals))]
-        if all(g is None for g in arrived):
-            continue
-        incoming = [
-            builder.full(tape.avals[nr].shape, 0, tape.avals[nr].dtype) if g is None else g
-            for nr, g in ((nr, arrived[nr]) for nr in tape.grads_of)
-        ]
-        results = builder.inline(tape.graph, (*saved, *incoming))
-        for reach, target in zip(tape.reaches, targets, strict=True):
-            if reach is not None and target is not None:
-                arrive(target, results[reach])
-    outputs = [grads[place] for place in captures]
-    for place, old in zip(sinks, given[at:], strict=True):
-        g = grads[place]
-        outputs.append(g if old is None else old + g.astype(old.dtype))
-    return outputs
-
-
-def _unflattened(flat: tuple[Any, ...]) -> Iterator[tuple[Vjp, tuple[int | None, ...]]]:
-    """Each node's gradient graph and, for each of its operands, the place its gradient goes to."""
-    at = 0
-    while at < len(flat):
-        tape = flat[at]
-        end = at + 1 + len(tape.reaches)
-        yield tape, flat[at + 1 : end]
-        at = end
-
-
-BACKWARD = Op(_backward_graph, "Backward")
-_OUTPUTS = 1 << 20  # a place is a node's number times this, plus which of its outputs
-
-
 class _Plan:
     """One walk as one edge: the structure that keys it and the values it reads.
 
@@ -148,7 +100,7 @@ class _Plan:
     def place(self, edge: tuple[Node, int]) -> int | None:
         """The number of a node's output; None for a node that is not on the way."""
         number = self.index.get(edge[0])
-        return None if number is None else number * _OUTPUTS + edge[1]
+        return None if number is None else number * OUTPUTS + edge[1]
 
     def retained(self) -> list[tuple[int, Any]]:
         """Places whose gradient a tensor that called ``retain_grad`` wants."""
@@ -158,13 +110,13 @@ class _Plan:
                 for nr, ref in node.retained.items():
                     tensor = ref()
                     if tensor is not None:
-                        found.append((i * _OUTPUTS + nr, tensor))
+                        found.append((i * OUTPUTS + nr, tensor))
         return found
 
     def record(self, captures: list[int], sinks: list[tuple[int, Value | None]]) -> list[Value]:
         """Record the walk; gives the captured gradients, then the sinks' new ``grad`` values."""
         get = self.index.get
-        operands: list[Value | None] = [g for _, _, g in self.roots]
+        saved_values: list[Value] = []
         flat: list[Any] = []
         for node in self.walk.nodes:
             flat.append(node.vjp)
@@ -173,18 +125,19 @@ class _Plan:
                     flat.append(None)
                 else:
                     number = get(edge[0])
-                    flat.append(None if number is None else number * _OUTPUTS + edge[1])
+                    flat.append(None if number is None else number * OUTPUTS + edge[1])
             saved = node.saved
             if saved is None:
                 raise RuntimeError(FREED)
-            operands += saved
-        roots = tuple([(get(n) * _OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]
-        for _, old in sinks:
-            operands.append(old)
-        if operands[-1] is None and all([v is None for v in operands]):
+            saved_values += saved
+        roots = tuple([(get(n) * OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]
+        old = [value for _, value in sinks]
+        operands = [*(g for _, _, g in self.roots), *old, *saved_values]
+        if all([v is None for v in operands]):
             operands[0] = ones(roots[0][1])
         places = tuple([place for place, _ in sinks])
-        return record(BACKWARD, operands, ((roots, tuple(flat), tuple(captures), places),))
+        self.structure = Structure(roots, tuple(flat), tuple(captures), places)
+        return record(BACKWARD, operands, (self.structure,))
 
     def free(self) -> None:
         for node in self.walk.nodes:
@@ -214,6 +167,9 @@ def run_backward(
     if accumulate_into is not None:
         targets = [edge for t in accumulate_into if (edge := t._edge()) is not None]
     values = [(n, nr, None if g is None else g._read()) for n, nr, g in roots]
+    whole = not create_graph and capture is None and accumulate_into is None
+    if whole and len(values) == 1 and walk_again(*values[0], retain_graph):
+        return []
     needed = None
     if targets is not None:
         below = Walk([n for n, _, _ in roots])
@@ -227,7 +183,7 @@ def run_backward(
     retained = plan.retained() if plan.walk.retaining else []
     if accumulate_into is not None:
         retained += [
-            (plan.index[t._node] * _OUTPUTS + t._nr, t)
+            (plan.index[t._node] * OUTPUTS + t._nr, t)
             for t in accumulate_into
             if t._node in plan.index
         ]
@@ -238,8 +194,10 @@ def run_backward(
         if only is None or id(leaf) in only:
             leaves.append(leaf)
             old = leaf._grad
-            sinks.append((i * _OUTPUTS, None if old is None else old._read()))
+            sinks.append((i * OUTPUTS, None if old is None else old._read()))
     results = plan.record([place for place, _ in retained], sinks)
+    if whole and len(roots) == 1 and not retained:
+        remember(values[0][0], values[0][1], plan.walk.nodes, plan.walk.leaves, plan.structure)
     if not state.eager:
         state.trace.backward = True
     for (_, tensor), value in zip(retained, results, strict=False):
@@ -270,7 +228,7 @@ def _reached(plan: _Plan) -> set[int | None]:
     """The places at which a gradient arrives."""
     reached: set[int | None] = {plan.place((n, nr)) for n, nr, _ in plan.roots}
     for i, node in enumerate(plan.order):
-        if any(i * _OUTPUTS + nr in reached for nr in range(len(node.avals))):
+        if any(i * OUTPUTS + nr in reached for nr in range(len(node.avals))):
             reached.update(plan.place(e) for e in node.next if e is not None)
     reached.discard(None)
     return reached

@@ -252,8 +252,10 @@ class Optimizer:
                 grad = p._grad
                 if grad is None:
                     continue
-                operands.append(_value(p))
-                operands.append(_value(grad))
+                value = p._storage.value
+                operands.append(p._read() if value is None or p._view is not None else value)
+                value = grad._storage.value
+                operands.append(grad._read() if value is None or grad._view is not None else value)
                 targets.append(p)
                 if not (carried or self.counts):
                     members.append(_STATELESS)
@@ -301,7 +303,7 @@ class Optimizer:
             value = next(given)
             for step in steps:
                 step._write(value)
-        overwrite = thread.trace.overwrite
+        overwrite = thread.here.trace.overwrite
         for target, value in zip(targets, given, strict=True):
             if type(target) is tuple:
                 state, name = target

@@ -15,13 +15,10 @@ from .value import Value
 
 def record(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...] = ()) -> list[Value]:
     """Record ``op`` on this thread's trace, or compute it now on the eager tier."""
-    if state.eager:
+    here = state.here
+    if here.eager:
         return execute(op, operands, statics)
-    trace = state.trace
-    for v in operands:
-        if v is not None and v.array is None and v.trace is not trace:
-            v.get()
-    return trace.record(op, operands, statics)
+    return here.trace.record(op, operands, statics)[1]
 
 
 def graph_of(op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]) -> Graph:

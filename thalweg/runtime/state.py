@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING, Any
 
 from .trace import Trace
 
 default_tier = "eager" if os.environ.get("THALWEG_EAGER", "") not in ("", "0") else "auto"
 
 
-class ThreadState(threading.local):
-    """Read on every operation; one object so that one look-up finds it all."""
+class ThreadState:
+    """One thread's."""
+
+    __slots__ = ("grad", "inference", "tier", "eager", "trace")
 
     def __init__(self) -> None:
         self.grad = True
@@ -21,4 +24,31 @@ class ThreadState(threading.local):
         self.trace = Trace()
 
 
-state = ThreadState()
+class _State(threading.local):
+    """``state.here`` is this thread's; its attributes can be read and set through ``state`` as well, more slowly."""
+
+    def __init__(self) -> None:
+        self.here = ThreadState()
+
+    if TYPE_CHECKING:
+        grad: bool
+        inference: bool
+        tier: str
+        eager: bool
+        trace: Trace
+
+
+def _delegate(name: str) -> property:
+    def get(self: _State) -> Any:
+        return getattr(self.here, name)
+
+    def put(self: _State, value: Any) -> None:
+        setattr(self.here, name, value)
+
+    return property(get, put)
+
+
+for _name in ThreadState.__slots__:
+    setattr(_State, _name, _delegate(_name))
+
+state = _State()

@@ -1,20 +1,24 @@
 """The recorder: a trace per thread, walking a trie that remembers every way taken before.
 
 Note: edges. What is recorded is an edge: one operation, a whole ``backward()`` or a whole
-``optimizer.step()``. Its key is (op, statics, operand references); a reference is the slot of an earlier
-result (>= 0), the number of a leaf seen before in this trace (< 0), or the Aval of a leaf that is new.
-The first time a key is met its Graph is built; from then on an edge costs a dict look-up.
+``optimizer.step()``. Its key is (op, statics, marks, operand references); a reference is the slot of an
+earlier result (>= 0), the number of a leaf seen before in this trace (< 0), or the Aval of a leaf that is
+new. The first time a key is met its Graph is built; from then on an edge costs a dict look-up.
+
+Note: marks. An edge's ``marks`` say to which nodes of the tape its operands belong (tensor/node.py), so that a
+position knows the whole tape that was made on the way to it, and ``backward()`` from there is known as well.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import warnings
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import ref
 
 from ..ir.aval import Aval
 from ..ir.builder import Builder, Var
@@ -27,6 +31,8 @@ Ref = int | None
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MAX_GRAPHS, _MAX_POSITIONS = 50_000, 100_000
 _LONG, _TOO_LONG = 200, 5_000
+_generations = itertools.count(1)
+_new = object.__new__
 
 
 class Pending(Protocol):
@@ -44,11 +50,14 @@ class Position:
         "graph",
         "refs",
         "base",
+        "depth",
         "n_leaves",
         "out_avals",
         "programs",
         "where",
         "op",
+        "tape",
+        "ways",
     )
 
     def __init__(
@@ -67,10 +76,13 @@ class Position:
             refs,
             n_leaves,
         )
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.base: int = 0 if parent is None else parent.base + len(parent.out_avals)
         self.out_avals: tuple[Aval, ...] = () if graph is None else graph.out_avals()
         self.programs: dict[tuple[bool, ...], Program] = {}
         self.where = "" if parent is None else user_line()
+        self.tape: Any = None  # of the node that this edge puts on the tape, once known
+        self.ways: dict[int, Any] = {}  # backward() from that node's outputs
 
     def path(self) -> list[Position]:
         """The positions from the first edge to this one."""
@@ -153,7 +165,7 @@ class Trace:
 
     __slots__ = (
         "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
-        "__weakref__",
+        "generation", "ends", "n_ends", "__weakref__",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -163,84 +175,138 @@ class Trace:
 
     def _reset(self) -> None:
         self.position = trie.root
-        self.values: list[weakref.ref[Value]] = []
+        self.values: list[ref[Value]] = []
         self.leaves: list[Value] = []
         self.leaf_of: dict[Value, int] = {}
         self.overwritten: dict[Storage, Value] = {}
         self.backward = False
         self.missed = ""
+        self.generation = next(_generations)
+        self.n_ends = 0
+        self.ends: dict[Any, int] = {}
 
-    def aval_of(self, ref: int) -> Aval:
+    def aval_of(self, place: int) -> Aval:
         """The aval of a result or a leaf by its reference."""
-        if ref < 0:
-            return self.leaves[-1 - ref].aval
+        if place < 0:
+            return self.leaves[-1 - place].aval
         here = self.position
-        while ref < here.base:
+        while place < here.base:
             assert here.parent is not None
             here = here.parent
-        return here.out_avals[ref - here.base]
+        return here.out_avals[place - here.base]
 
     def record(
-        self, op: Op, operands: Sequence[Value | None], statics: tuple[Any, ...]
-    ) -> list[Value]:
-        """Take the edge of ``op`` on ``operands``; gives its pending results.
+        self,
+        op: Op,
+        operands: Sequence[Value | None],
+        statics: tuple[Any, ...],
+        marks: tuple[Any, ...] | None = None,
+        hidden: Callable[[], Sequence[Value]] | None = None,
+    ) -> tuple[Position, list[Value]]:
+        """Take the edge of ``op`` on ``operands``; gives where it leads and its pending results.
 
-        An operand is realized or pending in this trace: another thread's must be run before.
+        ``hidden`` gives further operands, which were operands or results on every way to here: only a new edge
+        reads them.
         """
         with self.lock:
-            leaves, leaf_of = self.leaves, self.leaf_of
-            n_before = len(leaves)
-            key: list[Any] = [op, statics]
+            leaf_of = self.leaf_of
+            key: list[Any] = [op, statics, marks]
             for v in operands:
                 if v is None:
                     key.append(None)
                 elif v.trace is self:
                     key.append(v.slot)
+                elif v.array is None:
+                    break  # another thread's
                 else:
-                    n = leaf_of.get(v)
-                    if n is None:
-                        leaves.append(v)
-                        leaf_of[v] = -len(leaves)
-                        key.append(v.aval)
-                    else:
-                        key.append(n)
-            edge = tuple(key)
-            position = self.position.next.get(edge)
-            if position is None:
-                position = self._miss(edge, op, operands, statics, n_before)
-            self.position = position
-            values = self.values
-            slot, made = position.base, []
-            for aval in position.out_avals:
-                v = Value(aval, None, self, slot)
-                values.append(weakref.ref(v))
-                made.append(v)
-                slot += 1
-            if slot > _TOO_LONG:
-                self.run()
-            return made
+                    key.append(leaf_of.get(v) or self._new_leaf(v))
+            else:
+                return self._follow(key, operands, hidden)
+            self._forget_new_leaves()
+        for v in operands:
+            if v is not None and v.trace is not self:
+                v.get()
+        return self.record(op, operands, statics, marks, hidden)
 
-    def _miss(
+    def follow(
+        self, generation: int, key: list[Any], operands: list[Value | None]
+    ) -> tuple[Position, list[Value]] | None:
+        """``record`` with a key that lacks only the numbers of leaves: their Values stand in it.
+
+        None if the trace was run since ``generation``, by another thread.
+        """
+        with self.lock:
+            if self.generation != generation:
+                return None
+            for at in range(3, 3 + len(operands)):
+                v = key[at]
+                if v.__class__ is Value:
+                    key[at] = self.leaf_of.get(v) or self._new_leaf(v)
+            return self._follow(key, operands, None)
+
+    def _new_leaf(self, value: Value) -> Aval:
+        self.leaves.append(value)
+        self.leaf_of[value] = -len(self.leaves)
+        return value.aval
+
+    def _forget_new_leaves(self) -> None:
+        """Take back the leaves of an edge that was not taken."""
+        for v in self.leaves[self.position.n_leaves :]:
+            del self.leaf_of[v]
+        del self.leaves[self.position.n_leaves :]
+
+    def _follow(
         self,
-        edge: Any,
-        op: Op,
+        key: list[Any],
         operands: Sequence[Value | None],
-        statics: tuple[Any, ...],
-        n_before: int,
-    ) -> Position:
+        hidden: Callable[[], Sequence[Value]] | None,
+    ) -> tuple[Position, list[Value]]:
+        edge = tuple(key)
+        position = self.position.next.get(edge)
+        if position is None:
+            if hidden is not None:
+                operands = [*operands, *hidden()]
+            position = self._miss(edge, operands)
+        self.position = position
+        values = self.values
+        slot, made = position.base, []
+        for aval in position.out_avals:
+            v = _new(Value)
+            v.aval, v.array, v.trace, v.slot = aval, None, self, slot
+            values.append(ref(v))
+            made.append(v)
+            slot += 1
+        if slot > _TOO_LONG or position.depth > _TOO_LONG:
+            self.run()
+        return position, made
+
+    def _miss(self, edge: Any, operands: Sequence[Value | None]) -> Position:
         refs = tuple(
             None if v is None else (v.slot if v.trace is self else self.leaf_of[v])
             for v in operands
         )
         try:
-            position = trie.grow(self, edge, op, statics, refs)
+            position = trie.grow(self, edge, edge[0], edge[1], refs)
         except BaseException:
-            for v in self.leaves[n_before:]:
-                del self.leaf_of[v]
-            del self.leaves[n_before:]
+            self._forget_new_leaves()
             raise
         self.missed = self.missed or position.where
         return position
+
+    def mark(self, node: Any, nr: int) -> Any:
+        """How output ``nr`` of a tape node is called in the marks of this trace's edges.
+
+        A node made in this trace is called by the depth of its position; others (leaves' accumulators,
+        nodes of earlier traces) by a number that they get, and whose first use says so.
+        """
+        if node.generation == self.generation:
+            return (node.depth, nr) if nr else node.depth
+        known = self.ends.get(node)
+        if known is not None:
+            return (known, nr) if nr else known
+        self.n_ends += 1
+        self.ends[node] = -self.n_ends
+        return (node.is_leaf, self.n_ends, nr)
 
     def is_long(self) -> bool:
         return len(self.values) > _LONG and not self.backward
@@ -251,8 +317,8 @@ class Trace:
         What is remembered is the value from before this trace; one that is pending here stays free to die.
         """
         old = storage.value
-        if old is not None and old.trace is not self and storage not in self.overwritten:
-            self.overwritten[storage] = old
+        if old is not None and old.trace is not self:
+            self.overwritten.setdefault(storage, old)
         storage.value = value
         storage.version += 1
 
@@ -277,7 +343,9 @@ class Trace:
             if not self.values:
                 self._reset()
                 return
-            held = [ref() for ref in self.values]
+            self.ends.clear()  # nodes keep values alive
+            self.generation = next(_generations)
+            held = [v() for v in self.values]
             alive = tuple([v is not None for v in held])
             position = self.position
             program = position.programs.get(alive)

@@ -12,7 +12,7 @@ from ..ops.composite import Op
 from ..ops.movement import strided_at
 from ..runtime.recorder import execute, graph_of
 from ..runtime.state import state
-from ..runtime.trace import trie
+from ..runtime.trace import Position, trie
 from ..runtime.value import Storage, Value, number, realized
 from .core import TensorCore
 from .node import Node
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 Statics = tuple[Any, ...]
+NO_TAPE: Any = "no gradient flows"
 _new = object.__new__
 _result_class: type[Any] = TensorCore
 
@@ -35,7 +36,8 @@ def set_result_class(cls: type[Any]) -> None:
 def wrap(value: Value) -> Tensor:
     """A new tensor of its own storage, showing ``value``."""
     t: Any = _new(_result_class)
-    t._storage = Storage(value if value.aval.dense else realized(value.get().copy(order="C")))
+    storage = t._storage = _new(Storage)
+    storage.value = value if value.aval.dense else realized(value.get().copy(order="C"))
     t._view = None
     t._node = None
     t._nr = 0
@@ -60,55 +62,110 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     Operands that are realized and not trainable are computed with at once; everything else is recorded.
     In grad mode, with an operand that requires grad, the result gets a tape node.
     """
-    s = state
-    trace = s.trace
-    taping = s.grad
+    here = state.here
+    trace, taping = here.trace, here.grad
+    generation = trace.generation
+    tensor_class = _result_class
     operands: list[Value | None] = []
     edges: list[tuple[Node, int] | None] = []
+    key: list[Any] = [op, statics, None]
+    marks: list[Any] = [0]
     wanted, bit = 0, 1
     lazy = False
     for a in args:
         edge = None
-        if isinstance(a, TensorCore):
+        if isinstance(a, tensor_class):
             value = a._storage.value
             if value is None or a._view is not None:
                 value = a._read()
+            if value.array is None:
+                lazy = True
+                if value.trace is not trace:
+                    value.get()
             node = a._node
             if node is not None:
                 lazy = True
                 wanted |= bit
-                edge = (node, a._nr)
+                nr = a._nr
+                edge = (node, nr)
+                if taping:
+                    own = node.generation == generation and not nr
+                    marks.append(node.depth if own else trace.mark(node, nr))
             elif a._requires_grad:
                 lazy = True
                 wanted |= bit
                 if taping:
                     if trace.backward:
                         trace.run()
-                    edge = (a._accumulate(), 0)
+                        return dispatch(op, args, statics)
+                    node = (a._accumulator if a._is_parameter else None) or a._accumulate()
+                    edge = (node, 0)
+                    marks.append(trace.mark(node, 0))
             elif a._is_parameter:
                 lazy = True
-            if value.array is None:
-                lazy = True
-                if value.trace is not trace:
-                    value.get()
-            operands.append(value)
+            key.append(value.slot if value.array is None else value)
+        elif a is None:
+            value = None
+            key.append(None)
         else:
-            operands.append(None if a is None else number(a))
+            value = number(a)
+            key.append(value)
+        operands.append(value)
         edges.append(edge)
         bit += bit
-    graph = None
-    if lazy and not s.eager:
-        values = trace.record(op, operands, statics)
-        graph = trace.position.graph
-    else:
-        values = execute(op, operands, statics)
-    if wanted and taping:
-        tape = tape_of(op, graph or graph_of(op, operands, statics), wanted)
-        if tape is not None:
-            return _taped(tape, edges, operands, values)
-    if len(values) == 1:
-        return wrap(values[0])
-    return tuple([wrap(v) for v in values])
+    if not lazy or here.eager:
+        return _at_once(op, statics, operands, edges, wanted if taping else 0)
+    if not (wanted and taping):
+        values = trace.record(op, operands, statics)[1]
+        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+    marks[0] = wanted
+    key[2] = tuple(marks)
+    found = trace.follow(generation, key, operands)
+    if found is None:
+        return dispatch(op, args, statics)
+    position, values = found
+    tape = position.tape or _tape_at(position, op, wanted)
+    if tape is NO_TAPE:
+        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+    if tape.ends is not None:
+        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
+    saved: list[Any] = [operands[k] for k in tape.saved_inputs]
+    for k in tape.saved_outputs:
+        saved.append(values[k])
+    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals, position, generation)
+    if len(values) > 1:
+        return _several(tape, node, values)
+    t: Any = wrap(values[0])
+    t._node = node
+    return t
+
+
+def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -> Any:
+    """Compute, and note on the tape what is asked for."""
+    values = execute(op, operands, statics)
+    tape = tape_of(op, graph_of(op, operands, statics), wanted) if wanted else NO_TAPE
+    if tape is NO_TAPE:
+        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+    if tape.ends is not None:
+        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
+    saved = [operands[k] for k in tape.saved_inputs] + [values[k] for k in tape.saved_outputs]
+    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals)
+    if len(values) > 1:
+        return _several(tape, node, values)
+    t: Any = wrap(values[0])
+    t._node = node
+    return t
+
+
+def _several(tape: Tape, node: Node, values: list[Value]) -> tuple[Tensor, ...]:
+    """The results of one node that have a gradient show it, the others don't."""
+    results = []
+    for nr, value in enumerate(values):
+        t = wrap(value)
+        if tape.floating[nr]:
+            t._node, t._nr = node, nr
+        results.append(t)
+    return tuple(results)
 
 
 class Tape:
@@ -128,39 +185,24 @@ class Tape:
         self.floating = tuple([a.dtype.is_floating_point for a in avals])
 
 
-def tape_of(op: Op, graph: Graph, wanted: int) -> Tape | None:
-    """How ``op`` with this graph is noted for the operands whose bits are set in ``wanted``; None where no
-    gradient flows."""
+def tape_of(op: Op, graph: Graph, wanted: int) -> Tape:
+    """How ``op`` with this graph is noted for the operands whose bits are set in ``wanted``; ``NO_TAPE``
+    where no gradient flows."""
     try:
-        found: Tape | None = graph.vjps[wanted]
+        found: Tape = graph.vjps[wanted]
     except KeyError:
         avals = graph.out_avals()
         which = [bool(wanted >> k & 1) for k in range(graph.n_inputs)]
         gradient = vjp(graph, tuple(which), tuple(a.dtype.is_floating_point for a in avals))
         flows = any(k is not None for k in gradient.reaches)
-        found = graph.vjps[wanted] = Tape(op.node, gradient, avals, which) if flows else None
+        found = graph.vjps[wanted] = Tape(op.node, gradient, avals, which) if flows else NO_TAPE
     return found
 
 
-def _taped(tape: Tape, edges: list[Any], operands: list[Value | None], values: list[Value]) -> Any:
-    """Wrap the results with a new node of ``tape``."""
-    if tape.ends is not None:
-        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
-    saved = [operands[k] for k in tape.saved_inputs]
-    for k in tape.saved_outputs:
-        saved.append(values[k])
-    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals)  # type: ignore[arg-type]
-    if len(values) == 1:
-        t: Any = wrap(values[0])
-        t._node = node
-        return t
-    results = []
-    for nr, value in enumerate(values):
-        t = wrap(value)
-        if tape.floating[nr]:
-            t._node, t._nr = node, nr
-        results.append(t)
-    return tuple(results)
+def _tape_at(position: Position, op: Op, wanted: int) -> Tape:
+    assert position.graph is not None
+    position.tape = tape_of(op, position.graph, wanted)
+    return position.tape
 
 
 def derived(
@@ -203,14 +245,27 @@ def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = 
     """The tape node of a view operation on ``source``, whose result is not computed here."""
     if source._requires_grad and source._node is None and state.trace.backward:
         state.trace.run()  # a grad-mode read of a trainable leaf, as in dispatch
-    given = [None, *[number(n) for n in numbers]]
-    graph = trie.graph(op, statics, (source._aval(), *[v.aval for v in given[1:] if v is not None]))
-    tape = tape_of(op, graph, 1)
-    assert tape is not None and 0 not in tape.saved_inputs and not tape.saved_outputs
-    saved = tuple([given[k] for k in tape.saved_inputs])
-    edges = (source._edge(), *[None] * len(numbers))
+    given = [number(n) for n in numbers]
+    aval = source._aval()
+    tape = tape_of(op, trie.graph(op, statics, (aval, *[v.aval for v in given])), 1)
+    assert tape is not NO_TAPE and 0 not in tape.saved_inputs and not tape.saved_outputs
+    saved = tuple([given[k - 1] for k in tape.saved_inputs])
+    edge = source._edge()
+    position, generation = None, 0
+    if not state.eager and edge is not None:
+        trace = state.trace
+        generation = trace.generation
+        position, _ = trace.record(_NOTED, saved, (op, statics, aval), (1, trace.mark(*edge)))
     tape.kind.n_tensors = 1
-    return tape.kind(tape.vjp, edges, saved, tape.avals)  # type: ignore[arg-type]
+    edges = (edge, *[None] * len(numbers))
+    return tape.kind(tape.vjp, edges, saved, tape.avals, position, generation)
+
+
+def _noted(*operands: Any) -> tuple[()]:
+    return ()
+
+
+_NOTED = Op(_noted, "")  # computes nothing: its edge tells the trie of a view that is on the tape
 
 
 def as_strided_node(base: Any, layout: View) -> Node | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..ir.vjp import Vjp
+from ..runtime.trace import Position
 from ..runtime.value import Value
 
 if TYPE_CHECKING:
@@ -25,13 +26,19 @@ class Node:
         next: for each operand the (node, output number) that its gradient goes to, or None.
         saved: the Values that the gradient graph reads; None once freed.
         avals: of the outputs.
+        position, generation: the place in the trie whose edge put it on the tape, and which passage through the
+            trie that was; None and 0 for what was put there otherwise.
+        depth: of the position, the node's name in the marks of that passage.
         marked: it has had a hook, so the walk visits it by itself.
     """
 
-    __slots__ = ("vjp", "next", "saved", "avals", "stamp", "__dict__", "__weakref__")
+    __slots__ = (
+        "vjp", "next", "saved", "avals", "stamp", "position", "generation", "depth", "__dict__", "__weakref__",
+    )  # fmt: skip
 
     kinds: ClassVar[dict[str, type[Node]]] = {}
     plain: ClassVar[bool] = True
+    is_leaf: ClassVar[bool] = False
     n_tensors: ClassVar[int | None] = None  # of a view's operands only the first is a tensor
 
     vjp: Vjp | None
@@ -44,9 +51,17 @@ class Node:
     retained: dict[int, weakref.ref[Tensor]] | None = None
 
     def __init__(
-        self, vjp: Vjp | None, next_: tuple[Edge | None, ...], saved: tuple[Value, ...], avals: Any
+        self,
+        vjp: Vjp | None,
+        next_: tuple[Edge | None, ...],
+        saved: tuple[Value, ...],
+        avals: Any,
+        position: Position | None = None,
+        generation: int = 0,
     ) -> None:
         self.vjp, self.next, self.saved, self.avals = vjp, next_, saved, avals
+        self.position, self.generation = position, generation
+        self.depth = 0 if position is None else position.depth
         self.stamp = next(stamps)
 
     @classmethod
@@ -112,6 +127,7 @@ class AccumulateGrad(Node):
     """The end of the tape at a leaf: what arrives is added to ``variable.grad``."""
 
     __slots__ = ("variable",)
+    is_leaf = True
 
     def __init__(self, variable: Tensor) -> None:
         super().__init__(None, (), (), (variable._aval(),))

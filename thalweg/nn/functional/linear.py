@@ -23,6 +23,16 @@ __all__ = [
 
 @op("AddmmBackward0")
 def _linear(x: Var, weight: Var, bias: Var | None) -> Var:
+    if not x.shape or x.shape[-1] != weight.shape[-1]:
+        raise RuntimeError(
+            f"linear: input has {x.shape[-1] if x.shape else 'no'} features, weight wants {weight.shape[-1]}: mat1 "
+            f"and mat2 shapes cannot be multiplied: input {x.shape}, weight {weight.shape}"
+        )
+    if x.dtype is not weight.dtype:
+        raise RuntimeError(
+            f"linear: mat1 and mat2 must have the same dtype, but got {x.dtype} and {weight.dtype}: "
+            "convert the input with .to(weight.dtype)"
+        )
     product = multiplied(x, weight.swap() if weight.ndim == 2 else weight)
     return product if bias is None else product + bias
 
@@ -43,18 +53,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: the features differ, or the types do.
     """
-    x, w = input._aval(), weight._aval()
-    if not x.shape or x.shape[-1] != w.shape[-1]:
-        raise RuntimeError(
-            f"linear: input has {x.shape[-1] if x.shape else 'no'} features, weight wants {w.shape[-1]}: mat1 and "
-            f"mat2 shapes cannot be multiplied: input {x.shape}, weight {w.shape}"
-        )
-    if x.dtype is not w.dtype:
-        raise RuntimeError(
-            f"linear: mat1 and mat2 must have the same dtype, but got {x.dtype} and {w.dtype}: "
-            "convert the input with .to(weight.dtype)"
-        )
-    chosen = _linear_many if len(x.shape) != 2 else (_linear_plain if bias is None else _linear)
+    chosen = _linear_many if input.ndim != 2 else (_linear_plain if bias is None else _linear)
     return dispatch(chosen, (input, weight, bias))
 
 
