@@ -63,7 +63,7 @@ def test_a_view_and_its_base_are_different_nodes() -> None:
         h = w * 2
         other = h.t() if turned else h.view(2, 2)
         (h * other).sum().backward()
-        expected = 8 * (w.t() if turned else w).detach().tolist()
+        expected = (8 * (w.t() if turned else w)).detach().tolist()
         assert w.grad.tolist() == expected
 
 
