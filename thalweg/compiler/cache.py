@@ -1,0 +1,111 @@
+"""Compiled functions, in memory and on disk.
+
+Note: the disk. Each function is a file of its own in the directory that ``THALWEG_CACHE`` names ("off" or empty: none;
+by default the user's cache directory), named by a hash of its text, of LLVM's version and of the processor. A file
+holds its SHA-256 before its object code; one that does not fit, or that belongs to another user, is ignored and
+written anew. Files are written under a temporary name and renamed, so that processes never see half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections import OrderedDict
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from . import link
+from .emit import emit
+from .loops import Kernel
+
+_MOST_FILES, _MOST_KERNELS = 4096, 20_000
+_known: OrderedDict[Kernel, int] = OrderedDict()
+
+
+def addresses(kernels: list[Kernel]) -> list[int]:
+    """The addresses of kernels, compiled if they are new."""
+    new = [k for k in dict.fromkeys(kernels) if k not in _known]
+    for kernel in new:
+        if len(_known) >= _MOST_KERNELS:
+            _known.popitem(last=False)
+        text = emit(kernel, "kernel", link.wide_vectors())
+        _known[kernel] = _load(text, "kernel")
+    return [_known[k] for k in kernels]
+
+
+def functions(texts: dict[str, str]) -> dict[str, int]:
+    """The addresses of functions by their names, each given as the text of a module."""
+    return {name: _load(text, name) for name, text in texts.items()}
+
+
+def _load(text: str, name: str) -> int:
+    """The address of function ``name`` of a module: from disk, or compiled and kept there."""
+    unique = "f" + hashlib.sha256(f"{link.identity()}\n{text}".encode()).hexdigest()
+    folder = directory()
+    code = None if folder is None else _read(folder / unique)
+    if code is None:
+        code = link.to_object(text.replace(f"@{name}(", f"@{unique}("))
+        if folder is not None:
+            _write(folder / unique, code)
+    return link.load_object(code, [unique])[0]
+
+
+@cache
+def directory() -> Path | None:
+    """Where objects are kept; None if nowhere."""
+    named = os.environ.get("THALWEG_CACHE")
+    if named is not None and named.lower() in ("", "off", "0"):
+        return None
+    folder = Path(named) if named else _user_cache() / "thalweg"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mine = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+        if not mine or not os.access(folder, os.W_OK):
+            return None
+        _drop_oldest(folder)
+    except OSError:
+        return None
+    return folder
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _drop_oldest(folder: Path) -> None:
+    files = [p for p in folder.iterdir() if p.is_file()]
+    if len(files) > _MOST_FILES:
+        files.sort(key=lambda p: p.stat().st_mtime)
+        for p in files[: len(files) - _MOST_FILES // 2]:
+            with suppress(OSError):
+                p.unlink()
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:32], content[32:]
+    return code if code and hashlib.sha256(code).digest() == digest else None
+
+
+def _write(path: Path, code: bytes) -> None:
+    with suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise

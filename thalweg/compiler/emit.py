@@ -1,0 +1,404 @@
+"""A kernel of the loop IR as one LLVM function; loops.py says what it is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..ir.dtype import DType, bool_, int64
+from . import math
+from .loops import (
+    LANES,
+    Compute,
+    Constant,
+    Coordinate,
+    Kernel,
+    Load,
+    Reduce,
+    Statement,
+    Store,
+)
+from .text import Type, Writer, constant, type_of
+
+_LANE_NUMBERS = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
+_INDICES = Type("i64", LANES)
+_MASK = Type("i1", LANES)
+
+
+def emit(kernel: Kernel, name: str, attributes: str = "") -> str:
+    """The text of a module with ``kernel`` as function ``name``."""
+    return _Emitter(kernel).module(name, attributes)
+
+
+class _Point:
+    """Where in the loops code is being written: the index of each dimension so far, the lanes that count, and
+    the values known here."""
+
+    def __init__(self, indices: dict[int, str], lanes: int, mask: str | None) -> None:
+        self.indices, self.lanes, self.mask = indices, lanes, mask
+        self.known: dict[int, str] = {}
+
+
+class _Emitter:
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel, self.code, self.w = kernel, kernel.code, Writer()
+        self.dims = kernel.outer + kernel.inner
+        self.vector_dim = self.dims - 1 if kernel.vector_inner else kernel.outer - 1
+        if kernel.vector_inner and not kernel.inner:
+            self.vector_dim = -1  # a kernel of scalars
+        self.inner = [False] * len(self.code)
+        self.stage = [0] * len(self.code)
+        for k, s in enumerate(self.code):
+            args = _arguments(s)
+            self.stage[k] = max((self.stage[a] for a in args), default=0) + isinstance(s, Reduce)
+            if isinstance(s, Load | Coordinate | Store):
+                self.inner[k] = s.inner
+            elif not isinstance(s, Reduce):
+                self.inner[k] = any(self.inner[a] for a in args)
+
+    def module(self, name: str, attributes: str) -> str:
+        self._read_arguments()
+        self._outer(0, _Point({}, 1, None))
+        return self.w.function(name, attributes)
+
+    # Arguments
+
+    def _word(self, at: int) -> str:
+        place = self.w.set(f"getelementptr i64, ptr %meta, i64 {at}")
+        return self.w.set(f"load i64, ptr {place}")
+
+    def _read_arguments(self) -> None:
+        w, kernel = self.w, self.kernel
+        self.buffers = []
+        for n in range(kernel.n_buffers):
+            place = w.set(f"getelementptr i64, ptr %table, i64 {self._word(n)}")
+            self.buffers.append(w.set(f"load ptr, ptr {place}"))
+        at = kernel.n_buffers
+        self.extents = [self._word(at + d) for d in range(self.dims)]
+        at += self.dims
+        self.words: list[list[str]] = []
+        for s in self.code:
+            n = 1 + self.dims if isinstance(s, Load | Store) else int(isinstance(s, Constant))
+            self.words.append([self._word(at + i) for i in range(n)])
+            at += n
+
+    # Loops
+
+    def _outer(self, dim: int, point: _Point) -> None:
+        """Write the loops over outer dimensions from ``dim`` on, and what they contain."""
+        if dim == self.kernel.outer:
+            self._at_point(point)
+            return
+        start, stop = ("%begin", "%end") if dim == 0 else ("0", self.extents[dim])
+        if dim != self.vector_dim:
+            with self.w.loop(start, stop) as index:
+                self._outer(dim + 1, _Point({**point.indices, dim: index}, 1, None))
+            return
+        for index, mask in self._vectors(start, stop):
+            self._outer(dim + 1, _Point({**point.indices, dim: index}, LANES, mask))
+
+    def _vectors(self, start: str, stop: str) -> Iterator[tuple[str, str | None]]:
+        """A loop over whole vectors, then what is left: yields the first lane's index, and the mask."""
+        w = self.w
+        length = w.set(f"sub i64 {stop}, {start}")
+        whole = w.set(f"and i64 {length}, {-LANES}")
+        end = w.set(f"add i64 {start}, {whole}")
+        with w.loop(start, end, LANES) as index:
+            yield index, None
+        rest = w.set(f"sub i64 {stop}, {end}")
+        some = w.set(f"icmp sgt i64 {rest}, 0")
+        with w.when(some):
+            limit = w.splat(_INDICES, rest)
+            yield end, w.set(f"icmp slt {_INDICES} {_LANE_NUMBERS}, {limit}")
+
+    def _at_point(self, point: _Point) -> None:
+        """Everything that happens at one outer point, or at sixteen of them."""
+        sinks: dict[int, list[int]] = {}
+        for k, s in enumerate(self.code):
+            if isinstance(s, Reduce) or (isinstance(s, Store) and self.inner[k]):
+                sinks.setdefault(self.stage[_arguments(s)[0]], []).append(k)
+        for stage in sorted(sinks):
+            self._walk_inner(sinks[stage], point)
+        for k, s in enumerate(self.code):
+            if isinstance(s, Store) and not self.inner[k]:
+                self._store(k, s, self._value(s.arg, point), point)
+
+    def _walk_inner(self, sinks: list[int], point: _Point) -> None:
+        """One walk over the inner dimensions, for these Reduces and Stores."""
+        w = self.w
+        for k in self._outer_needs(sinks):
+            self._value(k, point)
+        vector = self.kernel.vector_inner
+        lanes = LANES if vector else point.lanes
+        places: dict[int, str] = {}
+        for k in sinks:
+            s = self.code[k]
+            if isinstance(s, Reduce):
+                t = _accumulator(s, lanes)
+                places[k] = w.variable(t, constant(t, _identity(s)))
+        self._inner(self.kernel.outer, point, point, sinks, places)
+        for k, place in places.items():
+            s = self.code[k]
+            assert isinstance(s, Reduce)
+            t = _accumulator(s, lanes)
+            total = w.set(f"load {t}, ptr {place}")
+            if vector:
+                total, t = self._together(s, t, total)
+            narrow = type_of(s.dtype, t.lanes)
+            if t.element != narrow.element:
+                total = w.set(f"{'fptrunc' if t.is_float else 'trunc'} {t} {total} to {narrow}")
+            point.known[k] = total
+
+    def _outer_needs(self, sinks: list[int]) -> list[int]:
+        """The outer values that inner code reads."""
+        found: set[int] = set()
+        todo = [a for k in sinks for a in _arguments(self.code[k])]
+        while todo:
+            k = todo.pop()
+            if not self.inner[k]:
+                found.add(k)
+            else:
+                todo += _arguments(self.code[k])
+        return sorted(found)
+
+    def _inner(
+        self, dim: int, outer: _Point, point: _Point, sinks: list[int], places: dict[int, str]
+    ) -> None:
+        """Write the loops over inner dimensions from ``dim`` on."""
+        if dim == self.dims:
+            for k in sinks:
+                s = self.code[k]
+                value = self._seen(_arguments(s)[0], outer, point)
+                if isinstance(s, Store):
+                    self._store(k, s, value, point)
+                elif isinstance(s, Reduce):
+                    self._accumulate(s, value, places[k], point)
+            return
+        if dim != self.vector_dim:
+            with self.w.loop("0", self.extents[dim]) as index:
+                inside = _Point({**point.indices, dim: index}, point.lanes, point.mask)
+                self._inner(dim + 1, outer, inside, sinks, places)
+            return
+        for index, mask in self._vectors("0", self.extents[dim]):
+            inside = _Point({**point.indices, dim: index}, LANES, mask)
+            self._inner(dim + 1, outer, inside, sinks, places)
+
+    # Values
+
+    def _seen(self, k: int, outer: _Point, point: _Point) -> str:
+        """Value ``k`` at an inner point: outer values were written before the loops."""
+        if not self.inner[k]:
+            value = outer.known[k]
+            t = type_of(self._dtype(k), point.lanes)
+            return self.w.splat(t, value) if point.lanes > outer.lanes else value
+        if k not in point.known:
+            args = [self._seen(a, outer, point) for a in _arguments(self.code[k])]
+            point.known[k] = self._write(k, args, point)
+        return point.known[k]
+
+    def _value(self, k: int, point: _Point) -> str:
+        """Value ``k`` at an outer point."""
+        if k not in point.known:
+            args = [self._value(a, point) for a in _arguments(self.code[k])]
+            point.known[k] = self._write(k, args, point)
+        return point.known[k]
+
+    def _write(self, k: int, args: list[str], point: _Point) -> str:
+        s = self.code[k]
+        if isinstance(s, Load):
+            return self._load(k, s, point)
+        t = type_of(self._dtype(k), point.lanes)
+        if isinstance(s, Constant):
+            return self.w.splat(t, self._number(s, self.words[k][0]))
+        if isinstance(s, Coordinate):
+            if s.dim == self.vector_dim:
+                return self.w.set(
+                    f"add {t} {self.w.splat(t, point.indices[s.dim])}, {_LANE_NUMBERS}"
+                )
+            return self.w.splat(t, point.indices[s.dim])
+        assert isinstance(s, Compute)
+        dtypes = tuple(self._dtype(a) for a in s.args)
+        kind = type_of(dtypes[1] if s.op == "where" else dtypes[0], point.lanes)
+        return math.compute(self.w, s.op, s.dtype, dtypes, kind, tuple(args))
+
+    def _dtype(self, k: int) -> DType:
+        s = self.code[k]
+        return int64 if isinstance(s, Coordinate) else s.dtype
+
+    def _number(self, s: Constant, word: str) -> str:
+        t = type_of(s.dtype, 1)
+        if t.element == "i64":
+            return word
+        if t.element == "double":
+            return self.w.set(f"bitcast i64 {word} to double")
+        if t.element == "float":
+            return self.w.set(f"bitcast i32 {self.w.set(f'trunc i64 {word} to i32')} to float")
+        return self.w.set(f"trunc i64 {word} to {t}")
+
+    # Memory
+
+    def _address(self, k: int, buffer: int, element: str, point: _Point) -> str:
+        """The address at this point, of the first lane."""
+        w, words = self.w, self.words[k]
+        offset = words[0]
+        for dim, index in point.indices.items():
+            stride = words[1 + dim]
+            if dim == self.vector_dim and _along(self.code[k]) != "jump":
+                if _along(self.code[k]) == "step":
+                    offset = w.set(f"add i64 {offset}, {index}")
+                continue
+            offset = w.set(f"add i64 {offset}, {w.set(f'mul i64 {index}, {stride}')}")
+        return w.set(f"getelementptr {element}, ptr {self.buffers[buffer]}, i64 {offset}")
+
+    def _addresses(self, k: int, element: str, first: str) -> str:
+        """The addresses of all lanes of a "jump" access."""
+        w = self.w
+        stride = w.splat(_INDICES, self.words[k][1 + self.vector_dim])
+        away = w.set(f"mul {_INDICES} {stride}, {_LANE_NUMBERS}")
+        return w.set(f"getelementptr {element}, ptr {first}, {_INDICES} {away}")
+
+    def _load(self, k: int, s: Load, point: _Point) -> str:
+        w = self.w
+        t = type_of(s.dtype, point.lanes)
+        memory = t.of("i8") if s.dtype is bool_ else t
+        first = self._address(k, s.buffer, memory.element, point)
+        size = s.dtype.itemsize
+        many = point.lanes > 1
+        mask = point.mask or constant(_MASK, 1)
+        if not many or s.along == "still":
+            one = w.set(f"load {memory.element}, ptr {first}, align {size}")
+            value = w.splat(memory, one)
+        elif s.along == "jump":
+            places = self._addresses(k, memory.element, first)
+            pointers = f"<{LANES} x ptr>"
+            w.declared[f"llvm.masked.gather.{memory.suffix}.v{LANES}p0"] = (
+                f"declare {memory} @llvm.masked.gather.{memory.suffix}.v{LANES}p0({pointers}, i32, {_MASK}, {memory})"
+            )
+            value = w.set(
+                f"call {memory} @llvm.masked.gather.{memory.suffix}.v{LANES}p0({pointers} {places}, i32 {size}, "
+                f"{_MASK} {mask}, {memory} zeroinitializer)"
+            )
+        elif point.mask is None:
+            value = w.set(f"load {memory}, ptr {first}, align {size}")
+        else:
+            w.declared[f"llvm.masked.load.{memory.suffix}.p0"] = (
+                f"declare {memory} @llvm.masked.load.{memory.suffix}.p0(ptr, i32, {_MASK}, {memory})"
+            )
+            value = w.set(
+                f"call {memory} @llvm.masked.load.{memory.suffix}.p0(ptr {first}, i32 {size}, {_MASK} {mask}, "
+                f"{memory} zeroinitializer)"
+            )
+        if s.dtype is bool_:
+            return w.set(f"icmp ne {memory} {value}, {constant(memory, 0)}")
+        return value
+
+    def _store(self, k: int, s: Store, value: str, point: _Point) -> None:
+        w = self.w
+        t = type_of(s.dtype, point.lanes)
+        memory = t.of("i8") if s.dtype is bool_ else t
+        if s.dtype is bool_:
+            value = w.set(f"zext {t} {value} to {memory}")
+        first = self._address(k, s.buffer, memory.element, point)
+        size = s.dtype.itemsize
+        mask = point.mask or constant(_MASK, 1)
+        if point.lanes == 1 or (s.along == "step" and point.mask is None):
+            w.do(f"store {memory} {value}, ptr {first}, align {size}")
+        elif s.along == "step":
+            w.declared[f"llvm.masked.store.{memory.suffix}.p0"] = (
+                f"declare void @llvm.masked.store.{memory.suffix}.p0({memory}, ptr, i32, {_MASK})"
+            )
+            w.do(
+                f"call void @llvm.masked.store.{memory.suffix}.p0({memory} {value}, ptr {first}, i32 {size}, "
+                f"{_MASK} {mask})"
+            )
+        else:
+            places = self._addresses(k, memory.element, first)
+            pointers = f"<{LANES} x ptr>"
+            name = f"llvm.masked.scatter.{memory.suffix}.v{LANES}p0"
+            w.declared[name] = f"declare void @{name}({memory}, {pointers}, i32, {_MASK})"
+            w.do(
+                f"call void @{name}({memory} {value}, {pointers} {places}, i32 {size}, {_MASK} {mask})"
+            )
+
+    # Reductions
+
+    def _accumulate(self, s: Reduce, value: str, place: str, point: _Point) -> None:
+        w = self.w
+        have, t = type_of(s.dtype, point.lanes), _accumulator(s, point.lanes)
+        if have.element != t.element:
+            value = w.set(
+                f"{'fpext' if t.is_float else 'sext' if s.dtype.is_signed else 'zext'} {have} {value} to {t}"
+            )
+        if point.mask is not None and self.kernel.vector_inner:
+            value = w.set(
+                f"select {_MASK} {point.mask}, {t} {value}, {t} {constant(t, _identity(s))}"
+            )
+        before = w.set(f"load {t}, ptr {place}")
+        w.do(f"store {t} {_joined(w, s, t, before, value)}, ptr {place}")
+
+    def _together(self, s: Reduce, t: Type, value: str) -> tuple[str, Type]:
+        """The lanes of an accumulator joined, in halves."""
+        w, lanes = self.w, t.lanes
+        while lanes > 1:
+            half = Type(t.element, lanes // 2)
+            whole = Type(t.element, lanes)
+            parts = []
+            for start in (0, lanes // 2):
+                picked = ", ".join(f"i32 {start + i}" for i in range(lanes // 2))
+                parts.append(
+                    w.set(
+                        f"shufflevector {whole} {value}, {whole} poison, <{lanes // 2} x i32> <{picked}>"
+                    )
+                )
+            if lanes == 2:
+                ones = [w.set(f"extractelement <1 x {t.element}> {p}, i32 0") for p in parts]
+                value = _joined(w, s, half, *ones)
+            else:
+                value = _joined(w, s, half, *parts)
+            lanes //= 2
+        return value, Type(t.element, 1)
+
+
+def _arguments(s: Statement) -> tuple[int, ...]:
+    if isinstance(s, Compute):
+        return s.args
+    return (s.arg,) if isinstance(s, Reduce | Store) else ()
+
+
+def _along(s: Statement) -> str:
+    assert isinstance(s, Load | Store)
+    return s.along
+
+
+def _accumulator(s: Reduce, lanes: int) -> Type:
+    """What a reduction is added up in: float64 for floats' sums and products, int64 for integers'."""
+    t = type_of(s.dtype, lanes)
+    if s.op not in ("sum", "prod") or t.element == "i1":
+        return t
+    return t.of("double" if t.is_float else "i64")
+
+
+def _identity(s: Reduce) -> float | int:
+    if s.op in ("amax", "amin"):
+        sign = -1 if s.op == "amax" else 1
+        if s.dtype.is_floating_point:
+            return sign * float("inf")
+        bits = s.dtype.itemsize * 8
+        if not s.dtype.is_signed:
+            return 0 if s.op == "amax" else (1 << bits) - 1
+        return -(1 << bits - 1) if s.op == "amax" else (1 << bits - 1) - 1
+    return {"sum": 0, "prod": 1, "any": 0, "all": 1}[s.op]
+
+
+def _joined(w: Writer, s: Reduce, t: Type, x: str, y: str) -> str:
+    """Two partial results as one."""
+    if s.op == "any":
+        return w.set(f"or {t} {x}, {y}")
+    if s.op == "all":
+        return w.set(f"and {t} {x}, {y}")
+    if s.op in ("sum", "prod"):
+        name = {"sum": "add", "prod": "mul"}[s.op]
+        return w.set(f"{'f' if t.is_float else ''}{name} {t} {x}, {y}")
+    if t.is_float:
+        return math.extreme(w, t, y, x, "ogt" if s.op == "amax" else "olt")
+    sign = "s" if s.dtype.is_signed else "u"
+    return w.intrinsic(f"{sign}{s.op[1:]}", t, x, y)

@@ -1,0 +1,86 @@
+"""From LLVM IR to machine code in memory. llvmlite is imported here, at the first kernel, and nowhere else."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+PASSES = "sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg,dce"
+
+
+class LinkError(RuntimeError):
+    """LLVM refused a module: a fault of the compiler, never of the user."""
+
+
+@cache
+def binding() -> Any:
+    """llvmlite's binding, set up for this machine."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@cache
+def _machine() -> Any:
+    llvm = binding()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True, codemodel="jitdefault"
+    )
+
+
+def identity() -> str:
+    """What a compiled object depends on beside its source: LLVM, the processor and its features."""
+    llvm = binding()
+    version = ".".join(map(str, llvm.llvm_version_info))
+    features = llvm.get_host_cpu_features().flatten()
+    return f"{version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features} {PASSES}"
+
+
+def wide_vectors() -> str:
+    """The attribute that makes LLVM use the whole width of this machine's registers."""
+    has = binding().get_host_cpu_features().get("avx512f", False)
+    return '"prefer-vector-width"="512"' if has else ""
+
+
+def to_object(text: str) -> bytes:
+    """Verify, optimize and compile a module.
+
+    Raises:
+        LinkError: the module is not valid.
+    """
+    llvm = binding()
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise LinkError(f"invalid module: {error}\n{text}") from error
+    machine = _machine()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine, options)
+    _run(builder, module)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def _run(builder: Any, module: Any) -> None:
+    passes = builder.getModulePassManager()
+    passes.run(module, builder)
+
+
+@cache
+def _engine() -> Any:
+    llvm = binding()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+
+
+def load_object(code: bytes, names: list[str]) -> list[int]:
+    """Put an object into memory for good; gives the addresses of its functions."""
+    llvm = binding()
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return [engine.get_function_address(name) for name in names]

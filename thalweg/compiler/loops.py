@@ -1,0 +1,117 @@
+"""The loop IR: what one kernel computes, as data. The structure is the kernel's key; sizes are arguments.
+
+A kernel walks ``outer`` dimensions, in which its results lie, and within each of their points ``inner``
+dimensions, over which it reduces. One dimension is the vector dimension, walked 16 elements at a time: the
+last inner one, or (``vector_inner`` False) the last outer one. Softmax over rows is outer=1, inner=1,
+vector_inner=True; the sum over a matrix's rows is outer=1, inner=1, vector_inner=False; an elementwise chain
+has inner=0.
+
+``code`` is in single assignment: a value is named by its index. A value is of *inner* level if it is a
+Load, Coordinate or Pick marked inner or computed from one; a Reduce takes it to *outer* level. A value's stage is
+the number of Reduces that lie one after another beneath it; for each stage the inner dimensions are walked once,
+evaluating what that stage's Reduces and Stores need (elementwise values are evaluated again rather than kept).
+
+Note: a kernel's arguments. ``kernel(table, meta, begin, end)``: ``table`` holds the addresses of all buffers of
+a program; ``meta`` is an array of int64: the place in ``table`` of each of the kernel's buffers; the extents of
+its dimensions, outer before inner; then for each statement of ``code`` that has them, in order, its words
+(``Load``, ``Store``, ``Pick``: offset and strides in elements, one for each dimension; ``Constant``: its bits).
+The kernel handles the indices ``begin`` to ``end`` of outer dimension 0 (0 to 1 if there is none); where that is
+the vector dimension, ``begin`` is a multiple of 16.
+
+Note: reductions. Their tree depends on the extents alone: element i of the vector dimension goes to lane i mod 16,
+each lane is added up in order, float32 sums in float64; lanes meet in halves (8, 4, 2, 1) at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.dtype import DType
+
+LANES = 16
+
+
+@dataclass(frozen=True)
+class Load:
+    """The element of buffer ``buffer`` at this point. ``along``: how it moves with the vector dimension:
+    "still" (stride 0: one element for all lanes), "step" (stride 1) or "jump" (another stride)."""
+
+    buffer: int
+    dtype: DType
+    along: str
+    inner: bool
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number that is an argument of the kernel; its word in ``meta`` is its bits, zero-extended."""
+
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """The index of this point along dimension ``dim`` (outer before inner), as int64."""
+
+    dim: int
+    inner: bool
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The element of a buffer at offset + strides * point + ``index`` * its last word, where ``index`` is a value:
+    what take_class does. Its words are offset, strides, then the stride of ``index``."""
+
+    buffer: int
+    dtype: DType
+    index: int
+    inner: bool
+
+
+@dataclass(frozen=True)
+class Compute:
+    """An elementwise primitive by its name (``add``, ``exp``, ``where``, ``cast``…) on earlier values."""
+
+    op: str
+    dtype: DType
+    args: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """``op`` (sum, prod, amax, amin, any, all) of an earlier value over all inner dimensions; gives ``dtype``."""
+
+    op: str
+    dtype: DType
+    arg: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """Write value ``arg`` to a buffer, at each point of its level. ``along`` as in Load (never "still",
+    except for what is stored once for each outer point while the vector dimension is inner)."""
+
+    buffer: int
+    dtype: DType
+    arg: int
+    along: str
+    inner: bool
+
+
+Statement = Load | Constant | Coordinate | Pick | Compute | Reduce | Store
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One loop nest; see the module's text."""
+
+    outer: int
+    inner: int
+    vector_inner: bool
+    code: tuple[Statement, ...]
+
+    @property
+    def n_buffers(self) -> int:
+        return 1 + max(
+            (s.buffer for s in self.code if isinstance(s, Load | Store | Pick)), default=-1
+        )

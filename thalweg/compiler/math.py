@@ -1,0 +1,298 @@
+"""Elementwise primitives as LLVM IR, in one lane or in sixteen.
+
+Note: float32 functions. exp, log, tanh and sigmoid are branch-free polynomials with the coefficients of the
+Cephes library (S. Moshier 1992), within 2 ulp of float64's result. Other functions, and float64's, are calls of
+the C library, one for each lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..ir.dtype import DType
+from .text import Type, Writer, constant, type_of
+
+Rule = Callable[[Writer, Type, tuple[str, ...]], str]
+
+_LIBRARY = {  # the C library's name where it is not the primitive's
+    "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
+    "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh",
+    "cosh": "cosh", "tanh": "tanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "erf": "erf", "pow": "pow",
+    "atan2": "atan2", "hypot": "hypot", "fmod": "fmod",
+}  # fmt: skip
+_INTRINSIC = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
+_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_INTEGER = {"add": "add", "sub": "sub", "mul": "mul"}
+_BITS = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"}
+_FLOAT_TEST = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
+_SIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+_UNSIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
+_FLOAT_ONLY = {"neg", "abs", "sign", "square", "reciprocal", "rsqrt", "sigmoid", "relu", "maximum", "minimum",
+               "isnan", "isinf"}  # fmt: skip
+_INTEGER_ONLY = {"neg", "abs", "square", "maximum", "minimum", "relu"}
+
+
+def can_emit(op: str, result: DType, args: tuple[DType, ...]) -> bool:
+    """Whether ``compute`` knows this primitive for these types."""
+    first = args[0] if args else result
+    if op == "cast":
+        to_small = result.name in ("int8", "uint8", "int16", "int32")
+        return not (first.is_floating_point and to_small)
+    if op == "where":
+        return True
+    if op in _FLOAT_TEST:
+        return True
+    if first.is_floating_point:
+        return op in _FLOAT or op in _LIBRARY or op in _INTRINSIC or op in _FLOAT_ONLY
+    if first.name == "bool":
+        return op in _BITS or op == "bitwise_not"
+    return op in _INTEGER or op in _BITS or op == "bitwise_not" or op in _INTEGER_ONLY
+
+
+def compute(
+    w: Writer, op: str, result: DType, dtypes: tuple[DType, ...], t: Type, args: tuple[str, ...]
+) -> str:
+    """Primitive ``op`` on values of type ``t`` (for where: of the second operand)."""
+    if op == "cast":
+        return cast(w, dtypes[0], result, t, args[0])
+    if op == "where":
+        return w.set(f"select {t.of('i1')} {args[0]}, {t} {args[1]}, {t} {args[2]}")
+    if op in _FLOAT_TEST:
+        return _test(w, op, dtypes[0], t, args)
+    if op in _BITS:
+        return w.set(f"{_BITS[op]} {t} {args[0]}, {args[1]}")
+    if op == "bitwise_not":
+        return w.set(f"xor {t} {args[0]}, {constant(t, -1)}")
+    if not t.is_float:
+        return _integer(w, op, dtypes[0], t, args)
+    if op in _FLOAT:
+        return w.set(f"{_FLOAT[op]} {t} {args[0]}, {args[1]}")
+    if op in _INTRINSIC:
+        return w.intrinsic(_INTRINSIC[op], t, *args)
+    rule = _RULES.get(op)
+    if rule is not None and (t.element == "float" or op not in _LIBRARY):
+        return rule(w, t, args)
+    return _library(w, _LIBRARY[op], t, args)
+
+
+def _test(w: Writer, op: str, dtype: DType, t: Type, args: tuple[str, ...]) -> str:
+    if t.is_float:
+        return w.set(f"fcmp {_FLOAT_TEST[op]} {t} {args[0]}, {args[1]}")
+    tests = _SIGNED_TEST if dtype.is_signed else _UNSIGNED_TEST
+    return w.set(f"icmp {tests[op]} {t} {args[0]}, {args[1]}")
+
+
+def _integer(w: Writer, op: str, dtype: DType, t: Type, args: tuple[str, ...]) -> str:
+    x, y = args[0], args[-1]
+    if op in _INTEGER:
+        return w.set(f"{_INTEGER[op]} {t} {x}, {y}")
+    if op == "square":
+        return w.set(f"mul {t} {x}, {x}")
+    if op == "neg":
+        return w.set(f"sub {t} {constant(t, 0)}, {x}")
+    sign = "s" if dtype.is_signed else "u"
+    if op == "abs":
+        if sign == "u":
+            return x
+        flipped = w.set(f"sub {t} {constant(t, 0)}, {x}")
+        return w.intrinsic("smax", t, x, flipped)
+    if op == "relu":
+        return w.intrinsic("smax", t, x, constant(t, 0)) if sign == "s" else x
+    return w.intrinsic(sign + {"maximum": "max", "minimum": "min"}[op], t, x, y)
+
+
+def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
+    """``x``, of type ``t``, in type ``want``."""
+    to = type_of(want, t.lanes)
+    if have is want:
+        return x
+    if want.name == "bool":
+        zero = constant(t, 0)
+        return w.set(f"fcmp une {t} {x}, {zero}" if t.is_float else f"icmp ne {t} {x}, {zero}")
+    if t.is_float and to.is_float:
+        return w.set(f"{'fpext' if to.element == 'double' else 'fptrunc'} {t} {x} to {to}")
+    if t.is_float:
+        return w.set(f"fptosi {t} {x} to {to}")
+    if to.is_float:
+        return w.set(f"{'sitofp' if have.is_signed else 'uitofp'} {t} {x} to {to}")
+    if have.name != "bool" and want.itemsize == have.itemsize:
+        return x
+    if have.name != "bool" and want.itemsize < have.itemsize:
+        return w.set(f"trunc {t} {x} to {to}")
+    return w.set(f"{'sext' if have.is_signed else 'zext'} {t} {x} to {to}")
+
+
+def _library(w: Writer, name: str, t: Type, args: tuple[str, ...]) -> str:
+    """A function of the C library in each lane."""
+    name += "f" if t.element == "float" else ""
+    one = Type(t.element, 1)
+    if t.lanes == 1:
+        return w.call(name, one, *((one, a) for a in args))
+    result = "poison"
+    for lane in range(t.lanes):
+        given = [w.set(f"extractelement {t} {a}, i32 {lane}") for a in args]
+        value = w.call(name, one, *((one, a) for a in given))
+        result = w.set(f"insertelement {t} {result}, {t.element} {value}, i32 {lane}")
+    return result
+
+
+# Float rules
+
+
+def _polynomial(w: Writer, t: Type, x: str, coefficients: tuple[float, ...]) -> str:
+    """Horner's rule, highest power first."""
+    value = constant(t, coefficients[0])
+    for c in coefficients[1:]:
+        value = w.intrinsic("fma", t, value, x, constant(t, c))
+    return value
+
+
+def _select(w: Writer, t: Type, condition: str, x: str, y: str) -> str:
+    return w.set(f"select {t.of('i1')} {condition}, {t} {x}, {t} {y}")
+
+
+def _power_of_two(w: Writer, t: Type, n: str) -> str:
+    """2**n in float32 for integers -126 <= n <= 127."""
+    ints = t.of("i32")
+    biased = w.set(f"add {ints} {n}, {constant(ints, 127)}")
+    bits = w.set(f"shl {ints} {biased}, {constant(ints, 23)}")
+    return w.set(f"bitcast {ints} {bits} to {t}")
+
+
+def _exp(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    """x = n ln 2 + r, exp r by a polynomial, times 2**n in two factors so that subnormals come out right."""
+    (x,) = args
+    low, high = constant(t, -104.0), constant(t, 89.0)
+    above = w.set(f"fcmp ogt {t} {x}, {low}")
+    c = _select(w, t, above, x, low)
+    below = w.set(f"fcmp olt {t} {c}, {high}")
+    c = _select(w, t, below, c, high)
+    scaled = w.set(f"fmul {t} {c}, {constant(t, 1.44269504088896341)}")
+    n = w.intrinsic("rint", t, scaled)
+    r = w.intrinsic("fma", t, n, constant(t, -0.693359375), c)
+    r = w.intrinsic("fma", t, n, constant(t, 2.12194440e-4), r)
+    p = _polynomial(
+        w, t, r,
+        (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
+    )  # fmt: skip
+    square = w.set(f"fmul {t} {r}, {r}")
+    p = w.intrinsic("fma", t, p, square, r)
+    p = w.set(f"fadd {t} {p}, {constant(t, 1.0)}")
+    ints = t.of("i32")
+    whole = w.set(f"fptosi {t} {n} to {ints}")
+    half = w.set(f"ashr {ints} {whole}, {constant(ints, 1)}")
+    rest = w.set(f"sub {ints} {whole}, {half}")
+    p = w.set(f"fmul {t} {p}, {_power_of_two(w, t, half)}")
+    p = w.set(f"fmul {t} {p}, {_power_of_two(w, t, rest)}")
+    is_nan = w.set(f"fcmp uno {t} {x}, {x}")
+    return _select(w, t, is_nan, x, p)
+
+
+def _log(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    """x = m 2**e with m around 1, log m by a polynomial, plus e ln 2."""
+    (x,) = args
+    ints = t.of("i32")
+    tiny = w.set(f"fcmp olt {t} {x}, {constant(t, 1.17549435e-38)}")
+    raised = w.set(f"fmul {t} {x}, {constant(t, 8388608.0)}")
+    c = _select(w, t, tiny, raised, x)
+    bits = w.set(f"bitcast {t} {c} to {ints}")
+    # subtracting the bits of sqrt(1/2) makes the exponent round so that m lies in [sqrt(1/2), sqrt(2))
+    moved = w.set(f"sub {ints} {bits}, {constant(ints, 0x3F3504F3)}")
+    e = w.set(f"ashr {ints} {moved}, {constant(ints, 23)}")
+    kept = w.set(f"and {ints} {moved}, {constant(ints, 0x007FFFFF)}")
+    m_bits = w.set(f"add {ints} {kept}, {constant(ints, 0x3F3504F3)}")
+    m = w.set(f"bitcast {ints} {m_bits} to {t}")
+    shift = _select(w, ints, tiny, constant(ints, 23), constant(ints, 0))
+    e = w.set(f"sub {ints} {e}, {shift}")
+    exponent = w.set(f"sitofp {ints} {e} to {t}")
+    r = w.set(f"fsub {t} {m}, {constant(t, 1.0)}")
+    z = w.set(f"fmul {t} {r}, {r}")
+    p = _polynomial(
+        w, t, r,
+        (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+         2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
+    )  # fmt: skip
+    cube = w.set(f"fmul {t} {r}, {z}")
+    y = w.set(f"fmul {t} {p}, {cube}")
+    y = w.intrinsic("fma", t, exponent, constant(t, -2.12194440e-4), y)
+    y = w.intrinsic("fma", t, z, constant(t, -0.5), y)
+    y = w.set(f"fadd {t} {r}, {y}")
+    y = w.intrinsic("fma", t, exponent, constant(t, 0.693359375), y)
+    infinite = w.set(f"fcmp oeq {t} {x}, {constant(t, float('inf'))}")
+    y = _select(w, t, infinite, x, y)
+    zero = w.set(f"fcmp oeq {t} {x}, {constant(t, 0.0)}")
+    y = _select(w, t, zero, constant(t, float("-inf")), y)
+    refused = w.set(f"fcmp ult {t} {x}, {constant(t, 0.0)}")
+    return _select(w, t, refused, constant(t, float("nan")), y)
+
+
+def _sigmoid(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    minus = w.set(f"fneg {t} {args[0]}")
+    e = _exp(w, t, (minus,)) if t.element == "float" else _library(w, "exp", t, (minus,))
+    e = w.set(f"fadd {t} {e}, {constant(t, 1.0)}")
+    return w.set(f"fdiv {t} {constant(t, 1.0)}, {e}")
+
+
+def _tanh(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    """A polynomial near 0, 1 - 2 / (exp 2|x| + 1) elsewhere."""
+    (x,) = args
+    size = w.intrinsic("fabs", t, x)
+    z = w.set(f"fmul {t} {x}, {x}")
+    p = _polynomial(
+        w, t, z,
+        (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1),
+    )  # fmt: skip
+    p = w.set(f"fmul {t} {p}, {z}")
+    near = w.intrinsic("fma", t, p, x, x)
+    double = w.set(f"fadd {t} {size}, {size}")
+    e = _exp(w, t, (double,))
+    e = w.set(f"fadd {t} {e}, {constant(t, 1.0)}")
+    e = w.set(f"fdiv {t} {constant(t, 2.0)}, {e}")
+    far = w.set(f"fsub {t} {constant(t, 1.0)}, {e}")
+    far = w.intrinsic("copysign", t, far, x)
+    small = w.set(f"fcmp olt {t} {size}, {constant(t, 0.625)}")
+    return _select(w, t, small, near, far)
+
+
+def _sign(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    (x,) = args
+    zero = constant(t, 0.0)
+    other = _select(w, t, w.set(f"fcmp oeq {t} {x}, {zero}"), zero, x)
+    other = _select(w, t, w.set(f"fcmp olt {t} {x}, {zero}"), constant(t, -1.0), other)
+    return _select(w, t, w.set(f"fcmp ogt {t} {x}, {zero}"), constant(t, 1.0), other)
+
+
+def extreme(w: Writer, t: Type, x: str, y: str, test: str) -> str:
+    """The greater (test oge) or lesser (ole) of two; NaN if either is."""
+    chosen = w.set(f"fcmp {test} {t} {x}, {y}")
+    is_nan = w.set(f"fcmp uno {t} {x}, {x}")
+    chosen = w.set(f"or {t.of('i1')} {chosen}, {is_nan}")
+    return _select(w, t, chosen, x, y)
+
+
+def _inverse(w: Writer, t: Type, x: str) -> str:
+    return w.set(f"fdiv {t} {constant(t, 1.0)}, {x}")
+
+
+def _isinf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    size = w.intrinsic("fabs", t, args[0])
+    return w.set(f"fcmp oeq {t} {size}, {constant(t, float('inf'))}")
+
+
+_RULES: dict[str, Rule] = {
+    "exp": _exp,
+    "log": _log,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+    "sign": _sign,
+    "neg": lambda w, t, a: w.set(f"fneg {t} {a[0]}"),
+    "abs": lambda w, t, a: w.intrinsic("fabs", t, a[0]),
+    "square": lambda w, t, a: w.set(f"fmul {t} {a[0]}, {a[0]}"),
+    "reciprocal": lambda w, t, a: _inverse(w, t, a[0]),
+    "rsqrt": lambda w, t, a: _inverse(w, t, w.intrinsic("sqrt", t, a[0])),
+    "relu": lambda w, t, a: extreme(w, t, a[0], constant(t, 0.0), "oge"),
+    "maximum": lambda w, t, a: extreme(w, t, a[0], a[1], "oge"),
+    "minimum": lambda w, t, a: extreme(w, t, a[0], a[1], "ole"),
+    "isnan": lambda w, t, a: w.set(f"fcmp uno {t} {a[0]}, {a[0]}"),
+    "isinf": _isinf,
+}

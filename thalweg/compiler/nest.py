@@ -1,0 +1,235 @@
+"""A group as a kernel of the loop IR with its arguments."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from ..ir.aval import Shape
+from ..ir.dtype import DType, bool_, int64
+from .access import Access, dense_strides
+from .group import Group
+from .loops import Compute, Constant, Coordinate, Kernel, Load, Reduce, Statement, Store
+from .plan import KernelStep
+
+if TYPE_CHECKING:
+    from .schedule import Scheduler
+
+
+def kernel_step(group: Group, scheduler: Scheduler) -> KernelStep | None:
+    """The launch that computes what ``group`` stores; None if that is nothing."""
+    if not group.stored:
+        return None
+    nest = _Nest(group, scheduler)
+    nest.write()
+    return nest.step()
+
+
+class _Nest:
+    def __init__(self, group: Group, scheduler: Scheduler) -> None:
+        self.group, self.scheduler = group, scheduler
+        self.shape = group.shape
+        self.reduced = group.reduced or ()
+        self.code: list[Statement] = []
+        self.words: dict[
+            int, tuple[int, Shape]
+        ] = {}  # statement -> offset and strides over the group's shape
+        self.bits: dict[int, int] = {}
+        self.buffers: list[int] = []
+        self.value_of: dict[int, int] = {}
+        self.loads: dict[tuple[int, int, Shape], int] = {}
+        self.names: list[str] = []
+
+    # Code
+
+    def write(self) -> None:
+        if self.group.copy is not None:
+            slot, seen, _ = self.group.copy
+            value = self._read(seen, self.shape)
+            self._store(slot, value)
+            self.names.append("copy")
+            return
+        if self.group.watch is not None:
+            self._write_watch(*self.group.watch)
+            return
+        needed = self._needed()
+        for slot in sorted(needed):
+            level = self.group.members[slot]
+            self.value_of[slot] = (
+                self._reduce(slot) if level == "reduce" else self._compute(slot, level)
+            )
+            if slot in self.group.stored:
+                self._store(slot, self.value_of[slot], level == "inner")
+
+    def _needed(self) -> set[int]:
+        """The members that what is stored depends on."""
+        todo, found = list(self.group.stored), set(self.group.stored)
+        while todo:
+            for seen in self.scheduler.operands(todo.pop()):
+                if seen.root in self.group.members and seen.root not in found:
+                    found.add(seen.root)
+                    todo.append(seen.root)
+        return found
+
+    def _add(self, statement: Statement) -> int:
+        self.code.append(statement)
+        return len(self.code) - 1
+
+    def _buffer(self, slot: int) -> int:
+        if slot not in self.buffers:
+            self.buffers.append(slot)
+        return self.buffers.index(slot)
+
+    def _number(self, dtype: DType, value: float | int | bool) -> int:
+        if dtype.name == "float64":
+            bits = struct.unpack("<q", struct.pack("<d", value))[0]
+        elif dtype.name == "float32":
+            bits = struct.unpack("<i", struct.pack("<f", dtype.numpy.type(value)))[0]
+        else:
+            bits = int(value)
+        for k, known in self.bits.items():
+            statement = self.code[k]
+            if known == bits and isinstance(statement, Constant) and statement.dtype is dtype:
+                return k
+        k = self._add(Constant(dtype))
+        self.bits[k] = bits
+        return k
+
+    def _read(self, seen: Access, shape: Shape) -> int:
+        """The value of an operand that is spread over ``shape``: the group's, or that of its rows."""
+        root = seen.root
+        if root in self.value_of:
+            return self.value_of[root]
+        dtype = self.scheduler.dtype(root)
+        if self.scheduler.is_constant(root):
+            return self._number(dtype, self.scheduler.made_by[root].statics[0])
+        strides = self._over_group(seen.expanded(shape), shape)
+        key = (root, seen.offset, strides)
+        if key not in self.loads:
+            inner = any(strides[a] for a in self.reduced)
+            k = self.loads[key] = self._add(Load(self._buffer(root), dtype, "", inner))
+            self.words[k] = (seen.offset, strides)
+        return self.loads[key]
+
+    def _over_group(self, strides: Shape, shape: Shape) -> Shape:
+        """Strides over a row shape as strides over the group's shape."""
+        if len(strides) == len(self.shape):
+            return strides
+        given = iter(strides)
+        return tuple(0 if a in self.reduced else next(given) for a in range(len(self.shape)))
+
+    def _compute(self, slot: int, level: str) -> int:
+        instr = self.scheduler.made_by[slot]
+        name, dtype = instr.primitive.name, self.scheduler.dtype(slot)
+        shape = self.scheduler.shape(slot)
+        args = [self._read(seen, shape) for seen in self.scheduler.operands(slot)]
+        self.names.append(name)
+        if name == "put_class":
+            return self._where_class(args[1], args[0], dtype)
+        return self._add(Compute(name, dtype, tuple(args)))
+
+    def _where_class(self, label: int, x: int, dtype: DType) -> int:
+        """``x`` where the last coordinate is the class number ``label``, 0 elsewhere."""
+        if self._dtype(label) is not int64:
+            label = self._add(Compute("cast", int64, (label,)))
+        axis = len(self.shape) - 1
+        here = (
+            self._add(Coordinate(axis, axis in self.reduced))
+            if self.shape[axis] > 1
+            else self._number(int64, 0)
+        )
+        hit = self._add(Compute("eq", bool_, (here, label)))
+        return self._add(Compute("where", dtype, (hit, x, self._number(dtype, 0))))
+
+    def _dtype(self, k: int) -> DType:
+        statement = self.code[k]
+        return int64 if isinstance(statement, Coordinate) else statement.dtype
+
+    def _reduce(self, slot: int) -> int:
+        instr = self.scheduler.made_by[slot]
+        name, dtype = instr.primitive.name, self.scheduler.dtype(slot)
+        args = [self._read(seen, self.shape) for seen in self.scheduler.operands(slot)]
+        self.names.append(name)
+        if name == "take_class":
+            return self._add(Reduce("sum", dtype, self._where_class(args[1], args[0], dtype)))
+        if name in ("any", "all") and self._dtype(args[0]) is not bool_:
+            args[0] = self._add(Compute("cast", bool_, (args[0],)))
+        return self._add(Reduce(name, dtype, args[0]))
+
+    def _store(self, slot: int, value: int, inner: bool = True) -> None:
+        strides = dense_strides(self.shape)
+        if not inner:
+            strides = dense_strides(self.group.row_shapes(self.reduced)[0])
+        k = self._add(
+            Store(self._buffer(slot), self._dtype(value), value, "", inner and bool(self.reduced))
+        )
+        self.words[k] = (0, strides)
+
+    def _write_watch(self, slot: int, label: Access, dtype: DType, classes: int) -> None:
+        value = self._read(label, self.shape)
+        low = self._add(Compute("lt", bool_, (value, self._number(dtype, 0))))
+        high = self._add(Compute("ge", bool_, (value, self._number(dtype, classes))))
+        bad = self._add(Reduce("any", bool_, self._add(Compute("bitwise_or", bool_, (low, high)))))
+        self._store(slot, bad, False)
+        self.names.append("check class numbers")
+
+    # Dimensions
+
+    def step(self) -> KernelStep:
+        axes = [a for a, n in enumerate(self.shape) if n != 1]
+        kept, folded = (
+            [a for a in axes if a not in self.reduced],
+            [a for a in axes if a in self.reduced],
+        )
+        vector_inner = bool(folded) and axes[-1] in self.reduced
+        outer = [[a] for a in kept]
+        self._collapse(outer)
+        dims = [*outer, *([a] for a in folded)]
+        dim_of = {a: d for d, group in enumerate(dims) for a in group}
+        strides_of = {
+            k: tuple(strides[g[-1]] for g in dims) for k, (_, strides) in self.words.items()
+        }
+        vector = len(dims) - 1 if vector_inner else len(outer) - 1
+        words = [prod(self.shape[a] for a in g) for g in dims]
+        code = []
+        for k, statement in enumerate(self.code):
+            if isinstance(statement, Load | Store):
+                along = strides_of[k][vector] if vector >= 0 else 0
+                named = "still" if along == 0 else "step" if along == 1 else "jump"
+                statement = replace(statement, along=named)
+                words += [self.words[k][0], *strides_of[k]]
+            elif isinstance(statement, Constant):
+                words.append(self.bits[k])
+            elif isinstance(statement, Coordinate):
+                statement = replace(statement, dim=dim_of[statement.dim])
+            code.append(statement)
+        kernel = Kernel(len(outer), len(folded), vector_inner, tuple(code))
+        count = words[0] if outer else 1
+        work = prod(self.shape) * len(code)
+        writes = tuple([s for s in self.buffers if s in self.group.stored])
+        return KernelStep(
+            kernel,
+            tuple(self.buffers),
+            writes,
+            tuple(words),
+            count,
+            vector == 0,
+            work,
+            tuple(self.names),
+        )
+
+    def _collapse(self, outer: list[list[int]]) -> None:
+        """Join neighboring kept axes that every access walks as one."""
+        fixed = {s.dim for s in self.code if isinstance(s, Coordinate)}
+        at = len(outer) - 2
+        while at >= 0:
+            left, right = outer[at][-1], outer[at + 1]
+            extent = prod(self.shape[a] for a in right)
+            one = all(
+                strides[left] == strides[right[-1]] * extent for _, strides in self.words.values()
+            )
+            if one and left not in fixed and fixed.isdisjoint(right):
+                outer[at : at + 2] = [[*outer[at], *right]]
+            at -= 1

@@ -1,0 +1,105 @@
+"""What a schedule consists of: kernels, contractions, host calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..ir.aval import Shape
+from ..ir.dtype import DType
+from ..ir.graph import Instr
+from .access import Access
+from .loops import Kernel
+
+
+@dataclass(frozen=True)
+class KernelStep:
+    """One launch of a kernel.
+
+    Attributes:
+        buffers: for each of the kernel's buffers the slot it reads or writes.
+        writes: those that it writes.
+        words: its arguments after the buffers: extents, then the statements' words.
+        count: the extent of outer dimension 0 (1 if there is none).
+        vector_first: whether dimension 0 is the vector dimension.
+        work: points of the iteration space times statements, to tell small from large.
+        names: the primitives in it, for people.
+    """
+
+    kernel: Kernel
+    buffers: tuple[int, ...]
+    writes: tuple[int, ...]
+    words: tuple[int, ...]
+    count: int
+    vector_first: bool
+    work: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A matrix of a contraction: where it lies, in elements of its slot's buffer."""
+
+    slot: int
+    offset: int
+    batch: Shape
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class ContractionStep:
+    """``out[..., m, n] = a[..., m, k] @ b[..., k, n]``; ``out`` is row-major."""
+
+    a: Operand
+    b: Operand
+    out: int
+    batch: Shape
+    m: int
+    n: int
+    k: int
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """A primitive that the interpreter's reference computes, from the memory of the slots ``reads``."""
+
+    instr: Instr
+    reads: tuple[int, ...]
+
+
+Step = KernelStep | ContractionStep | HostStep
+
+
+@dataclass
+class Plan:
+    """The steps of a graph in order.
+
+    Attributes:
+        outputs: for each of the graph's outputs the slot in whose buffer it lies, row-major.
+        faults: slots () bool, made beyond the graph's, that are true where the interpreter would raise.
+        shapes: shape and dtype of every slot, those included.
+        access: where each slot is seen in memory.
+        numbers: the values of slots that are constants.
+    """
+
+    steps: list[Step]
+    outputs: list[int]
+    faults: list[int]
+    shapes: dict[int, tuple[Shape, DType]]
+    access: dict[int, Access]
+    numbers: dict[int, Any]
+
+    def __str__(self) -> str:
+        return "\n".join(_line(step) for step in self.steps)
+
+
+def _line(step: Step) -> str:
+    if isinstance(step, KernelStep):
+        k = step.kernel
+        dims = "x".join(map(str, step.words[: k.outer + k.inner])) or "1"
+        return f"kernel    {dims:<16} {' '.join(step.names)}"
+    if isinstance(step, ContractionStep):
+        return f"contract  {(*step.batch, step.m, step.k, step.n)}"
+    return f"host      {step.instr.primitive.name}"

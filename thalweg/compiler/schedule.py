@@ -1,0 +1,399 @@
+"""From a graph to kernels.
+
+Note: how values are grouped. Elementwise values wait until something needs them in memory: an output, a
+contraction, a host call, a reduction. Then they are written into a group together with what they need, by
+preference into one that has part of it already; what another group computed is read from memory if it was
+costly and computed again if it was cheap. A group is one loop nest over a shape; it may reduce over one set of axes,
+and what follows from these reductions along the kept axes (a row's maximum, its logarithm) is part of it too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+
+from ..ir.aval import Aval, Shape
+from ..ir.dtype import DType, bool_
+from ..ir.graph import Graph, Instr
+from .access import VIEWS, Access, dense_strides, seen_through, whole
+from .group import LATER, Group, Reading
+from .math import can_emit
+from .nest import kernel_step
+from .plan import ContractionStep, HostStep, Operand, Plan
+
+REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all"}
+_COSTLY = {
+    "exp",
+    "log",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "pow",
+    "sin",
+    "cos",
+    "log1p",
+    "expm1",
+    "div",
+    "sqrt",
+    "rsqrt",
+}
+
+
+def schedule(graph: Graph) -> Plan:
+    """The steps that compute ``graph``'s outputs, each of whose buffers is row-major."""
+    return Scheduler(graph).plan()
+
+
+class Scheduler:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.avals: list[Aval | None] = list(graph.avals)
+        self.made_by = {slot: instr for instr in graph.instrs for slot in instr.outs}
+        self.access: dict[int, Access] = {}
+        self.steps: list[Group | ContractionStep | HostStep] = []
+        self.place: dict[int, int] = {}  # slot -> the step in whose memory or code it is first
+        self.in_memory: set[int] = set(range(graph.n_inputs))
+        self.cost: Counter[int] = Counter()
+        self.faults: list[int] = []
+        self._operands: dict[int, list[Access]] = {}
+
+    def plan(self) -> Plan:
+        graph = self.graph
+        for slot in range(graph.n_inputs):
+            aval = graph.avals[slot]
+            if aval is not None:
+                self.access[slot] = whole(slot, aval.shape)
+                self.place[slot] = -1
+        self._needed = self._slots_needed()
+        self._turned = self._turned_products()
+        for instr in graph.instrs:
+            self._visit(instr)
+        outputs = [self._as_buffer(slot) for slot in graph.outputs]
+        steps = [kernel_step(s, self) if isinstance(s, Group) else s for s in self.steps]
+        shapes = {s: (a.shape, a.dtype) for s, a in enumerate(self.avals) if a is not None}
+        numbers = {
+            slot: instr.primitive.reference(**instr.primitive.unpack(instr.statics))
+            for slot, instr in self.made_by.items()
+            if self.is_constant(slot)
+        }
+        kept = [s for s in steps if s is not None]
+        return Plan(kept, outputs, self.faults, shapes, self.access, numbers)
+
+    def shape(self, slot: int) -> Shape:
+        aval = self.avals[slot]
+        assert aval is not None
+        return aval.shape
+
+    # What there is
+
+    def _slots_needed(self) -> set[int]:
+        """Slots that must be in memory as they are."""
+        return set(self.graph.outputs)
+
+    def _turned_products(self) -> dict[int, int]:
+        """Products that are only ever seen transposed: their slot -> that of the transposed."""
+        uses: dict[int, list[Instr]] = {}
+        for instr in self.graph.instrs:
+            for s in set(instr.ins):
+                uses.setdefault(s, []).append(instr)
+        found = {}
+        for instr in self.graph.instrs:
+            slot = instr.outs[0]
+            if instr.primitive.name != "matmul" or slot in self._needed:
+                continue
+            ndim = len(self.shape(slot))
+            swap = (*range(ndim - 2), ndim - 1, ndim - 2)
+            seen = uses.get(slot, [])
+            if (
+                len(seen) == 1
+                and seen[0].primitive.name == "permute"
+                and seen[0].statics == (swap,)
+            ):
+                found[slot] = seen[0].outs[0]
+        return found
+
+    def _visit(self, instr: Instr) -> None:
+        name, out = instr.primitive.name, instr.outs[0]
+        if name == "constant":
+            self.access[out] = whole(out, ())
+            self.place[out] = -1
+            return
+        if name in VIEWS and out not in self.access:
+            source = self.access.get(instr.ins[0])
+            assert source is not None
+            seen = seen_through(instr, source) if 0 not in source.shape else None
+            if seen is None:
+                self._as_buffer(instr.ins[0])
+                seen = (
+                    seen_through(instr, self.access[instr.ins[0]])
+                    if 0 not in source.shape
+                    else None
+                )
+            if seen is None:
+                self._host(instr)
+            else:
+                self.access[out] = seen
+            return
+        if out in self.access:
+            return  # a transposed product's view
+        if any(
+            a is None or 0 in a.shape
+            for a in map(self.avals.__getitem__, (*instr.ins, *instr.outs))
+        ):
+            self._host(instr)
+        elif name == "matmul" and self.avals[out].dtype.is_floating_point:  # type: ignore[union-attr]
+            self._contract(instr)
+        elif self.is_elementwise(instr):
+            self.access[out] = whole(out, self.shape(out))
+            own = 4 if name in _COSTLY else 1
+            self.cost[out] = own + sum(
+                self.cost[r]
+                for r in {self.access[s].root for s in instr.ins}
+                if r not in self.in_memory
+            )
+            if out in self._needed:
+                self.to_memory(out)
+        elif name in REDUCTIONS or name == "take_class":
+            self.access[out] = whole(out, self.shape(out))
+            if name == "take_class":
+                self._watch(instr)
+            self._put(out)
+        else:
+            self._host(instr)
+
+    def is_elementwise(self, instr: Instr) -> bool:
+        name = instr.primitive.name
+        if name == "put_class":
+            return True
+        if not instr.primitive.elementwise:
+            return False
+        dtypes = [self.avals[s].dtype for s in instr.ins]  # type: ignore[union-attr]
+        return can_emit(name, self.avals[instr.outs[0]].dtype, tuple(dtypes))  # type: ignore[union-attr]
+
+    # Steps that are no groups
+
+    def _host(self, instr: Instr) -> None:
+        reads = []
+        for slot in instr.ins:
+            if self.avals[slot] is not None and not self.is_constant(slot):
+                reads.append(self.access[slot].root)
+                self.to_memory(self.access[slot].root)
+        for slot in instr.outs:
+            self.access[slot] = whole(slot, self.shape(slot))
+            self.place[slot] = len(self.steps)
+            self.in_memory.add(slot)
+        self.steps.append(HostStep(instr, tuple(reads)))
+
+    def _contract(self, instr: Instr) -> None:
+        slot = instr.outs[0]
+        for s in instr.ins:
+            if not _suits_blas(self.access[s]):
+                self._apart(s)
+        a, b = (self.access[s] for s in instr.ins)
+        turned = self._turned.get(slot)
+        batch = self.shape(slot)[:-2]
+        for seen in (a, b):
+            self.to_memory(seen.root)
+        left, right = self._operand(a, batch), self._operand(b, batch)
+        m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+        out = slot
+        if turned is not None:
+            left, right = _transposed(right), _transposed(left)
+            m, n, out = n, m, turned
+            self.access[turned] = whole(turned, self.shape(turned))
+        if turned is not None:
+            shape = self.shape(slot)
+            strides = list(dense_strides(self.shape(turned)))
+            strides[-1], strides[-2] = strides[-2], strides[-1]
+            self.access[slot] = Access(turned, shape, tuple(strides))
+        else:
+            self.access[slot] = whole(slot, self.shape(slot))
+        self.place[out] = len(self.steps)
+        self.in_memory.add(out)
+        dtype = self.avals[slot].dtype  # type: ignore[union-attr]
+        self.steps.append(ContractionStep(left, right, out, batch, m, n, k, dtype))
+
+    def _operand(self, a: Access, batch: Shape) -> Operand:
+        strides = a.expanded((*batch, *a.shape[-2:]))
+        return Operand(a.root, a.offset, strides[:-2], strides[-2], strides[-1])
+
+    def is_constant(self, slot: int) -> bool:
+        made = self.made_by.get(slot)
+        return made is not None and made.primitive.name == "constant"
+
+    def _watch(self, instr: Instr) -> None:
+        """Note a fault where a class number is out of range."""
+        x, target = instr.ins
+        slot = len(self.avals)
+        self.avals.append(Aval((), bool_))
+        self.access[slot] = whole(slot, ())
+        label = self.access[target]
+        self.to_memory(label.root)
+        group = Group(label.shape)
+        group.reduced = tuple(range(len(label.shape)))
+        group.watch = (slot, label, self.dtype(target), self.shape(x)[1])
+        group.stored.add(slot)
+        self.place[slot] = len(self.steps)
+        self.steps.append(group)
+        self.faults.append(slot)
+
+    # Into memory
+
+    def to_memory(self, root: int) -> None:
+        """See that the buffer of ``root`` is written."""
+        if root in self.in_memory or self.is_constant(root):
+            return
+        if root not in self.place:
+            self._put(root)
+        group = self.steps[self.place[root]]
+        assert isinstance(group, Group)
+        group.stored.add(root)
+        self.in_memory.add(root)
+
+    def _as_buffer(self, slot: int) -> int:
+        """See that ``slot`` lies row-major in some buffer; gives the buffer's slot."""
+        seen = self.access[slot]
+        if self.is_constant(seen.root):
+            self._copy(slot, seen)
+            return slot
+        self.to_memory(seen.root)
+        same_size = prod(self.shape(seen.root)) == prod(seen.shape)
+        if same_size and seen.is_whole(self.shape(slot)):
+            return seen.root
+        self._copy(slot, seen)
+        return slot
+
+    def _apart(self, slot: int) -> None:
+        """Give a view row-major memory of its own."""
+        self.to_memory(self.access[slot].root)
+        self._copy(slot, self.access[slot])
+
+    def _copy(self, slot: int, seen: Access) -> None:
+        group = Group(self.shape(slot))
+        group.copy = (slot, seen, self.dtype(slot))
+        group.stored.add(slot)
+        self.place[slot] = len(self.steps)
+        self.steps.append(group)
+        self.in_memory.add(slot)
+        self.access[slot] = whole(slot, self.shape(slot))
+
+    # Into groups
+
+    def _put(self, slot: int) -> None:
+        """Write the code of a value into a group."""
+        instr = self.made_by[slot]
+        reduces = not self.is_elementwise(instr)
+        shape = self.shape(instr.ins[0]) if reduces else self.shape(slot)
+        axes = _axes(instr) if reduces else None
+        for group in self._candidates(instr, shape, axes):
+            if self._fits(group, slot, axes):
+                return
+        group = Group(shape)
+        while True:
+            try:
+                if not self._fits(group, slot, axes):
+                    raise AssertionError(f"{instr.primitive.name} fits nowhere")
+                break
+            except _SetApart as apart:
+                self.to_memory(apart.slot)
+        for member in group.members:
+            self.place.setdefault(member, len(self.steps))
+        group.index = len(self.steps)
+        self.steps.append(group)
+
+    def _candidates(self, instr: Instr, shape: Shape, axes: tuple[int, ...] | None) -> list[Group]:
+        """Groups that have part of what ``instr`` needs, the latest first; for a scalar, any of scalars."""
+        found: set[int] = set()
+        todo, seen = list(instr.ins), set()
+        while todo:
+            root = self.access[todo.pop()].root
+            if root in seen:
+                continue
+            seen.add(root)
+            if root in self.place:
+                found.add(self.place[root])
+            elif root in self.made_by:
+                todo += self.made_by[root].ins
+        if not shape:
+            found |= {n for n, s in enumerate(self.steps) if isinstance(s, Group) and not s.shape}
+        groups = []
+        for n in sorted(found, reverse=True):
+            step = self.steps[n] if n >= 0 else None
+            if isinstance(step, Group):
+                step.index = n
+                groups.append(step)
+        return groups
+
+    def _fits(self, group: Group, slot: int, axes: tuple[int, ...] | None) -> bool:
+        """Put value ``slot`` into ``group`` with all it needs, or change nothing."""
+        reading = Reading(self, group, axes)
+        if axes is not None:
+            same = (
+                group.reduced in (None, axes)
+                and self.shape(self.made_by[slot].ins[0]) == group.shape
+            )
+            done = same and reading.reduction(slot)
+        elif self.shape(slot) == group.shape:
+            done = reading.value(slot, "inner")
+        else:
+            done = reading.is_row(self.shape(slot)) and reading.value(slot, "outer")
+        if done:
+            reading.keep()
+            if group.index != LATER:
+                for member in group.members:
+                    self.place.setdefault(member, group.index)
+        return done
+
+    def operands(self, slot: int) -> list[Access]:
+        """What a value is computed from; numbers of classes and what goes with them lie along rows.
+
+        It stays as it was at the first look: what a slot shows may get memory of its own later.
+        """
+        if slot in self._operands:
+            return self._operands[slot]
+        instr = self.made_by[slot]
+        seen = [self.access[s] for s in instr.ins]
+        if instr.primitive.name == "put_class":
+            seen = [_along_rows(a) for a in seen]
+        elif instr.primitive.name == "take_class":
+            seen = [seen[0], _along_rows(seen[1])]
+        self._operands[slot] = seen
+        return seen
+
+    def is_pointwise(self, slot: int) -> bool:
+        return slot in self.made_by and self.is_elementwise(self.made_by[slot])
+
+    def dtype(self, slot: int) -> DType:
+        aval = self.avals[slot]
+        assert aval is not None
+        return aval.dtype
+
+    def set_apart(self, slot: int) -> bool:
+        """Have a value computed by a group of its own, since one nest needs it at several places at once."""
+        raise _SetApart(slot)
+
+
+class _SetApart(Exception):
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+
+def _suits_blas(x: Access) -> bool:
+    """Whether a matrix's rows or columns are contiguous, and a row (column) apart."""
+    rows, columns = x.shape[-2:]
+    row, column = x.strides[-2:]
+    plain = (column == 1 or columns == 1) and (row >= columns or rows == 1)
+    turned = (row == 1 or rows == 1) and (column >= rows or columns == 1)
+    return plain or turned
+
+
+def _along_rows(a: Access) -> Access:
+    return Access(a.root, (*a.shape, 1), (*a.strides, 0), a.offset)
+
+
+def _transposed(x: Operand) -> Operand:
+    return Operand(x.slot, x.offset, x.batch, x.column, x.row)
+
+
+def _axes(instr: Instr) -> tuple[int, ...]:
+    return (1,) if instr.primitive.name == "take_class" else tuple(sorted(instr.statics[0]))
