@@ -166,7 +166,8 @@ def test_trains_as_torch_does(scenario: Any) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda f: f.__name__)
 def test_same_when_every_operation_runs_at_once(scenario: Any) -> None:
-    recorded = flat(scenario(tw))
+    with tw.tier("interpret"):
+        recorded = flat(scenario(tw))
     with tw.tier("eager"):
         eager = flat(scenario(tw))
     assert recorded == eager

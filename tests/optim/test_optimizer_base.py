@@ -240,9 +240,7 @@ def test_a_step_that_fails_leaves_everything(name, settings, monkeypatch):
         (p * p).sum().backward()
         optimizer.step()
         with monkeypatch.context() as patch:
-            patch.setattr(
-                Program, "__call__", lambda *_: (_ for _ in ()).throw(MemoryError("full"))
-            )
+            patch.setattr(Program, "run", lambda *_: (_ for _ in ()).throw(MemoryError("full")))
             with pytest.raises(MemoryError):
                 tw.synchronize()
 

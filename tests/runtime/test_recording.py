@@ -34,10 +34,8 @@ def pending(t):
 
 def count_runs(monkeypatch):
     runs = []
-    call = Program.__call__
-    monkeypatch.setattr(
-        Program, "__call__", lambda self, inputs: runs.append(self) or call(self, inputs)
-    )
+    run = Program.run
+    monkeypatch.setattr(Program, "run", lambda self, *args: runs.append(self) or run(self, *args))
     return runs
 
 
@@ -260,8 +258,6 @@ def test_a_loop_that_never_repeats_is_named_once():
 def test_tiers():
     with pytest.raises(ValueError, match="choose one of"):
         tw.tier("fast")
-    with pytest.raises(NotImplementedError, match="native"):
-        tw.tier("native")
     w = nn.Parameter(tw.ones(2))
     with tw.tier("eager"):
         assert tw.current_tier() == "eager" and not pending(w * 2)

@@ -28,29 +28,47 @@ def program(request):
     return request.param
 
 
-def test_the_same_bits_one_operation_at_a_time(program):
+@pytest.fixture(params=["interpret", "native"])
+def tier(request):
+    with tw.tier(request.param):
+        yield request.param
+
+
+def cut_with_chance(monkeypatch, probability, seed=0):
+    """From here on the trace is run after an edge with this probability."""
+    chance = random.Random(seed)
+    follow = Trace._follow
+
+    def follow_and_maybe_run(self, *args):
+        found = follow(self, *args)
+        if chance.random() < probability:
+            self.run()
+        return found
+
+    monkeypatch.setattr(Trace, "_follow", follow_and_maybe_run)
+
+
+def test_the_same_bits_when_nothing_is_recorded(program):
     with tw.tier("eager"):
         eager = outcome(program)
-    assert_same_bits(outcome(program), eager)
+    with tw.tier("interpret"):
+        assert_same_bits(outcome(program), eager)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_same_bits_with_random_cuts(program, seed, monkeypatch):
+def test_the_same_bits_one_operation_at_a_time(program, tier, monkeypatch):
     whole = outcome(program)
-    chance = random.Random(seed)
-    record = Trace.record
-
-    def record_and_maybe_run(self, *args):
-        made = record(self, *args)
-        if chance.random() < 0.3:
-            self.run()
-        return made
-
-    monkeypatch.setattr(Trace, "record", record_and_maybe_run)
+    cut_with_chance(monkeypatch, 1)
     assert_same_bits(outcome(program), whole)
 
 
-def test_the_numbers_of_pytorch(program):
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_bits_with_random_cuts(program, tier, seed, monkeypatch):
+    whole = outcome(program)
+    cut_with_chance(monkeypatch, 0.3, seed)
+    assert_same_bits(outcome(program), whole)
+
+
+def test_the_numbers_of_pytorch(program, tier):
     torch = pytest.importorskip("torch")
     expected = [np.asarray(a, dtype=np.float64) for a in program(torch)]
     for a, b in zip(outcome(program), expected, strict=True):

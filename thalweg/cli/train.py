@@ -20,6 +20,7 @@ from .. import nn, optim
 from ..data import DataLoader
 from ..io import save
 from ..nn import functional as F
+from ..runtime.tiers import tier
 from ..tensor.modes import no_grad
 from ..tensor.random import manual_seed
 from ..vision import LabelledImages, digits, idx_folder
@@ -147,7 +148,8 @@ def run_training(images: LabelledImages, settings: Settings, out: Path) -> Path:
             shown.append(epoch)
             live.update(_table(settings, shown))
 
-        history = fit(net, images, settings, show)
+        with tier("native"):  # from the first step on, so that a seed gives the same run each time
+            history = fit(net, images, settings, show)
     folder = keep(net, images, settings, history, out)
     last = history[-1]
     console.print(

@@ -71,6 +71,16 @@ dense: Primitive = primitive(
 # np.ascontiguousarray makes 0-d arrays 1-d
 dense.reference = lambda x: np.asarray(x, order="C")
 
+detached: Primitive = primitive(
+    "detached",
+    infer=lambda x: Aval(x.shape, x.dtype),
+    reference=lambda x: x,
+    grads=(None,),
+    dense=False,
+    samples=lambda: [((draw(3, 4),), {}), ((np.asarray(np.nan),), {})],
+    source="A mark for composites: x itself, through which no gradient flows. Where gradients by way of x cancel.",
+)
+
 
 def _strided_view(base: Array, offset: Any, shape: Shape, strides: Shape) -> Array:
     base = np.asarray(base, order="C")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,22 +17,71 @@ from .interpreter import compile_graph, source
 if TYPE_CHECKING:
     from .trace import Position
 
+_log = logging.getLogger("thalweg")
 _SHOW = frozenset(os.environ.get("THALWEG_SHOW", "").split(","))
 
 
 class Program:
-    """A graph ready to run on a tier. Calling it maps a list of arrays to a tuple of arrays.
+    """A graph ready to run. Calling it, on the interpreter, maps a list of arrays to a tuple of arrays.
 
     Attributes:
         graph: what it computes.
         where: for each instruction, the user's line that recorded it ("" if unknown).
+        native: its native form, once there is one.
+
+    Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled at its third run, any
+    other at its twentieth: at a fixed occurrence, so that a seeded run gives the same bits each time. What cannot be
+    compiled, or fails, stays on the interpreter, which says what is wrong.
     """
 
-    __slots__ = ("graph", "where", "_run")
+    __slots__ = ("graph", "where", "native", "_run", "_rounds", "_refused")
 
     def __init__(self, graph: Graph, where: Sequence[str] = ()) -> None:
         self.graph, self.where = graph, where
+        self.native: Any = None
         self._run = compile_graph(graph)
+        self._rounds, self._refused = 0, False
+
+    def run(self, inputs: Sequence[Any], tier: str, training: bool) -> tuple[Any, ...]:
+        """Run on the tier that ``tier`` asks for."""
+        if tier == "interpret" or self._refused:
+            return self(inputs)
+        if self.native is None:
+            if tier == "auto" and self._rounds < (2 if training else 19):
+                results = self(inputs)
+                self._rounds += 1
+                return results
+            self._compile()
+            if self._refused:
+                return self(inputs)
+        try:
+            return self.native(inputs)
+        except Exception as error:
+            found = self(inputs)  # raises, as a rule, and says more
+            self._refuse("running", error)
+            return found
+
+    def _compile(self) -> None:
+        from .native import NativeProgram
+
+        try:
+            native = NativeProgram(self.graph)
+        except Exception as error:
+            self._refuse("compiling", error)
+            return
+        if native.is_worth_it():
+            self.native = native
+        else:
+            self._refused = True
+
+    def _refuse(self, doing: str, error: Exception) -> None:
+        """Stay on the interpreter, and say so once."""
+        self._refused, self.native = True, None
+        recorded = next((line for line in self.where if line), "an unknown line")
+        _log.warning(
+            "%s the program recorded from %s on failed; it stays on the interpreter: %s: %s",
+            doing, recorded, type(error).__name__, error,
+        )  # fmt: skip
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         try:

@@ -49,12 +49,12 @@ def clear_caches() -> None:
     """Forget all graphs, positions and programs; what is recorded runs first."""
     synchronize()
     trie.clear()
-    state.trace = Trace()
+    state.trace = Trace(state.tier)
 
 
 def _begin_anew() -> None:
     """A forked child starts with an empty recorder of its own."""
-    state.trace = Trace()
+    state.trace = Trace(state.tier)
 
 
 if hasattr(os, "register_at_fork"):

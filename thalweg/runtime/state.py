@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from .trace import Trace
 
-default_tier = "eager" if os.environ.get("THALWEG_EAGER", "") not in ("", "0") else "auto"
+TIERS = ("auto", "interpret", "native", "eager")
+
+
+def _default_tier() -> str:
+    """What ``THALWEG_EAGER`` and ``THALWEG_TIER`` say, or "auto"."""
+    if os.environ.get("THALWEG_EAGER", "") not in ("", "0"):
+        return "eager"
+    name = os.environ.get("THALWEG_TIER", "") or "auto"
+    if name not in TIERS:
+        raise ValueError(f"THALWEG_TIER: choose one of {', '.join(TIERS)}, got {name!r}")
+    return name
+
+
+default_tier = _default_tier()
 
 
 class ThreadState:
@@ -21,7 +34,7 @@ class ThreadState:
         self.inference = False
         self.tier = default_tier
         self.eager = default_tier == "eager"
-        self.trace = Trace()
+        self.trace = Trace(self.tier)
 
 
 class _State(threading.local):

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from .recorder import synchronize
-from .state import state
-
-_TIERS = ("auto", "interpret", "eager", "native")
+from .state import TIERS, state
 
 
 class tier:
     """Choose how this thread's operations run, at once and, as a context manager, until its end.
 
-    "auto" and "interpret" record and run programs of NumPy calls; "eager" computes each operation at its
-    line.
+    "interpret" records, and runs programs of NumPy calls; "native" compiles each program at its first run; "auto",
+    the default, begins with the one and goes over to the other when a loop comes round. "eager" computes each
+    operation at its line.
 
     Raises:
         ValueError: no such tier.
-        NotImplementedError: "native", which this version does not have yet.
     """
 
     def __init__(self, name: str) -> None:
-        if name not in _TIERS:
-            raise ValueError(f"tier: choose one of {', '.join(_TIERS)}, got {name!r}")
-        if name == "native":
-            raise NotImplementedError(
-                "tier: native programs are not there yet: 'auto' runs the interpreter"
-            )
+        if name not in TIERS:
+            raise ValueError(f"tier: choose one of {', '.join(TIERS)}, got {name!r}")
         self._before = state.tier
         _choose(name)
 
@@ -40,6 +34,7 @@ def _choose(name: str) -> None:
     synchronize()
     state.tier = name
     state.eager = name == "eager"
+    state.trace.tier = name
 
 
 def current_tier() -> str:

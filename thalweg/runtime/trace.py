@@ -165,12 +165,12 @@ class Trace:
 
     __slots__ = (
         "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
-        "generation", "ends", "n_ends", "__weakref__",
+        "generation", "ends", "n_ends", "tier", "__weakref__",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, tier: str = "auto") -> None:
         self.lock = threading.RLock()
-        self.strangers = 0
+        self.strangers, self.tier = 0, tier
         self._reset()
 
     def _reset(self) -> None:
@@ -354,7 +354,7 @@ class Trace:
                     position.path(), position.n_leaves, alive
                 )
             try:
-                results = program([v.array for v in self.leaves])
+                results = program.run([v.array for v in self.leaves], self.tier, self.backward)
             except Exception as error:
                 self._fail(held, error)
                 raise

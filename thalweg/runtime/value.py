@@ -28,7 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Value:
     """An immutable result: an array, or a place in a trace that will give one.
 
-    ``array`` is None while pending; then ``trace`` and ``slot`` say where it will come from.
+    ``array`` is None while pending; then ``trace`` and ``slot`` say where it will come from. ``slot`` stays, and is
+    -1 for what was not recorded.
     For a Python number ``array`` is the number itself.
     """
 

@@ -151,6 +151,7 @@ class TensorCore:
         if self._seen is not None and self._seen[0] is value:
             return self._seen[1]
         found = realized(view.over(value.array))
+        found.slot = value.slot
         self._seen = (value, found)
         return found
 

@@ -59,7 +59,8 @@ def alias(source: TensorCore, view: View | None) -> Tensor:
 def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     """Apply ``op`` to tensors, Python numbers and None; gives a tensor, or a tuple of them.
 
-    Operands that are realized and not trainable are computed with at once; everything else is recorded.
+    Operands that were never recorded and are not trainable (data) are computed with at once; everything else is
+    recorded, whether a cut has realized it or not: the bits of a result don't depend on cuts.
     In grad mode, with an operand that requires grad, the result gets a tape node.
     """
     here = state.here
@@ -78,9 +79,9 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
             value = a._storage.value
             if value is None or a._view is not None:
                 value = a._read()
-            if value.array is None:
+            if value.slot >= 0:
                 lazy = True
-                if value.trace is not trace:
+                if value.array is None and value.trace is not trace:
                     value.get()
             node = a._node
             if node is not None:

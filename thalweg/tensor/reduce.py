@@ -181,7 +181,7 @@ def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
     centered = x - mean_
     if not x.size or not axes:
         return _root((centered * centered).sum(axes, keepdim) / (free if free else 0.0))
-    peak = r.amax(e.abs_(centered), axes=axes, keepdim=True)
+    peak = m.detached(r.amax(e.abs_(centered), axes=axes, keepdim=True))
     huge = (peak > 1e15) & e.bitwise_not(e.isinf(peak))
     scale = e.where(huge, peak, x.builder.full(peak.shape, 1, x.dtype))
     scaled = centered / scale
@@ -395,7 +395,7 @@ def _logsumexp(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
     x = floating(x)
     if not x.size:
         return e.log(e.exp(x).sum(axes, keepdim))
-    peak = r.amax(x, axes=axes, keepdim=True)
+    peak = m.detached(r.amax(x, axes=axes, keepdim=True))
     finite = e.where(e.isinf(peak), peak.zeros_like(), peak)
     total = e.log(e.exp(x - finite).sum(axes, True)) + finite
     return total if keepdim else total.reshape(r.reduced_shape(x.shape, axes, False))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..ir.builder import Var
 from ..ir.dtype import DType
 from ..ops import elementwise as e
+from ..ops import movement as m
 from ..ops import reduction as r
 from ..ops.composite import floating, op
 from .core import TensorCore
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
+def _peak(x: Var, axis: int) -> Var:
+    """The largest along an axis, which stays. What is taken out by it comes back: its gradients cancel."""
+    peak: Var = m.detached(r.amax(x, axes=(axis,), keepdim=True))
+    return peak
+
+
 def softmax_of(x: Var, axis: int) -> Var:
     """exp(x) over its sum along an axis; the largest is taken out first, so that exp cannot overflow."""
     if not x.ndim:
         return x.ones_like()
-    shifted = e.exp(x - r.amax(x, axes=(axis,), keepdim=True)) if x.size else e.exp(x)
+    shifted = e.exp(x - _peak(x, axis)) if x.size else e.exp(x)
     return shifted / shifted.sum((axis,), True)
 
 
@@ -38,7 +45,7 @@ def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
         return x.zeros_like()
     if not x.size:
         return x
-    shifted = x - r.amax(x, axes=(axis,), keepdim=True)
+    shifted = x - _peak(x, axis)
     return shifted - e.log(e.exp(shifted).sum((axis,), True))
 
 

@@ -1,0 +1,246 @@
+"""Tier 1: a graph as native kernels behind one foreign call."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ..compiler.cache import addresses
+from ..compiler.plan import HostStep, KernelStep, Plan
+from ..compiler.schedule import schedule
+from ..ir.graph import Graph
+from .arena import arena, lay_out
+from .contraction import contraction_command
+from .driver import driver
+
+_SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
+
+
+class Fault(Exception):
+    """Something the interpreter would have raised: it is to be asked."""
+
+
+class NativeProgram:
+    """A graph compiled. Calling it maps a list of arrays and numbers to a tuple of new arrays.
+
+    Raises:
+        Fault: a check on values failed; no result was kept.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.plan = schedule(graph)
+        self._places()
+        self._commands()
+
+    # Making
+
+    def _places(self) -> None:
+        """Give each buffer a place in the table: inputs, outputs, then what lies in the arena."""
+        graph, plan = self.graph, self.plan
+        written = _written(plan)
+        read = _read(plan)
+        self.inputs = [s for s in range(graph.n_inputs) if s in read]
+        self.weak = [s for s in self.inputs if graph.avals[s].weak]  # type: ignore[union-attr]
+        self.arrays_in = [s for s in self.inputs if s not in set(self.weak)]
+        self.unsure = [  # arrays that may be strided, or NumPy scalars
+            n for n, s in enumerate(self.arrays_in)
+            if not graph.avals[s].dense or not graph.avals[s].shape  # type: ignore[union-attr]
+        ]  # fmt: skip
+        self.outputs = [s for s in dict.fromkeys(plan.outputs) if s >= graph.n_inputs]
+        self.shapes_out = [plan.shapes[s][0] for s in graph.outputs]
+        hosted = {s for step in plan.steps if isinstance(step, HostStep) for s in step.instr.outs}
+        self.made = [s for s in self.outputs if s not in hosted]
+        inner = [s for s in written if s not in set(self.outputs) and s not in hosted]
+        self.dynamic = sorted(hosted)
+        order = [*self.arrays_in, *self.made, *self.weak, *inner, *self.dynamic]
+        self.place = {slot: n for n, slot in enumerate(order)}
+        self.table = np.zeros(max(len(order), 1), np.int64)
+        self.n_objects = len(self.arrays_in) + len(self.made)
+        self.objects = np.zeros(max(self.n_objects, 1), np.int64)
+        self.pack = struct.Struct(f"={self.n_objects}q").pack_into
+        formats = {"float64": "d", "int64": "q", "bool": "?7x"}
+        names = [graph.avals[s].dtype.name for s in self.weak]  # type: ignore[union-attr]
+        self.pack_numbers = struct.Struct("=" + "".join(formats[n] for n in names)).pack_into
+        self.numbers = np.zeros(max(len(self.weak), 1), np.int64)
+        for n, slot in enumerate(self.weak):
+            self.table[self.place[slot]] = self.numbers.ctypes.data + 8 * n
+        sizes = {s: _bytes(plan, s) for s in inner}
+        offsets, total = lay_out(plan.steps, sizes, plan.faults)
+        self.offsets, self.sizes, self.arena_size = offsets, sizes, total
+        self.held: dict[int, Any] = {}
+        self.memory: Any = None
+        self.new = [(plan.shapes[s][0], plan.shapes[s][1].numpy) for s in self.made]
+
+    def _commands(self) -> None:
+        """Compile the kernels and write the list of commands, in stretches between host calls."""
+        steps = self.plan.steps
+        kernels = [s.kernel for s in steps if isinstance(s, KernelStep)]
+        found = iter(addresses(kernels))
+        commands: list[tuple[int, list[int], int, int]] = []
+        self.stretches: list[tuple[int, int] | HostStep] = []
+        begin = 0
+        for step in steps:
+            if isinstance(step, HostStep):
+                if len(commands) > begin:
+                    self.stretches.append((begin, len(commands)))
+                begin = len(commands)
+                self.stretches.append(step)
+            elif isinstance(step, KernelStep):
+                meta = [*(self.place[s] for s in step.buffers), *step.words]
+                commands.append((next(found), meta, step.count, step.count))
+            else:
+                commands.append(contraction_command(step, self.place))
+        if len(commands) > begin:
+            self.stretches.append((begin, len(commands)))
+        metas = [np.array(meta, np.int64) for _, meta, _, _ in commands]
+        self.metas = metas
+        self.commands = np.array(
+            [
+                (f, m.ctypes.data, count, grain)
+                for (f, _, count, grain), m in zip(commands, metas, strict=True)
+            ],
+            np.int64,
+        ).reshape(-1, 4)
+        work = sum(s.work for s in steps if isinstance(s, KernelStep))
+        work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
+        tools = driver()
+        self.call = tools.run_holding if work < _SMALL else tools.run
+        self.fill = tools.fill
+        self.addresses = (
+            self.commands.ctypes.data,
+            self.table.ctypes.data,
+            self.objects.ctypes.data,
+        )
+
+    def is_worth_it(self) -> bool:
+        """Whether there is anything but host calls."""
+        return len(self.commands) > 0
+
+    def _settle(self) -> None:
+        """Lay the intermediate results into the arena, which is another than last time."""
+        self.memory = memory = arena.memory(self.arena_size)
+        for slot, offset in self.offsets.items():
+            shape, dtype = self.plan.shapes[slot]
+            part = memory[offset : offset + self.sizes[slot]]
+            self.held[slot] = part.view(dtype.numpy).reshape(shape)
+            self.table[self.place[slot]] = part.ctypes.data
+        self.faults = [self.held[s] for s in self.plan.faults]
+
+    # Running
+
+    def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        with arena.lock:
+            if self.memory is not arena.block:
+                self._settle()
+            return self._run(inputs)
+
+    def _run(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        given = [inputs[s] for s in self.arrays_in]
+        for n in self.unsure:
+            given[n] = np.asarray(given[n], order="C")
+        made = [np.empty(shape, dtype) for shape, dtype in self.new]
+        commands, table, objects = self.addresses
+        self.pack(self.objects.data, 0, *map(id, given), *map(id, made))
+        if self.weak:
+            self.pack_numbers(self.numbers.data, 0, *[inputs[s] for s in self.weak])
+        self.fill(table, objects, self.n_objects)
+        run = self.call
+        for stretch in self.stretches:
+            if isinstance(stretch, HostStep):
+                self._host(stretch, inputs, made)
+            else:
+                run(commands, stretch[0], stretch[1], table)
+        for fault in self.faults:
+            if fault:
+                raise Fault
+        results = self._results(inputs, made)
+        for slot in self.dynamic:
+            self.held.pop(slot, None)
+        return results
+
+    def _results(self, inputs: Sequence[Any], made: list[Any]) -> tuple[Any, ...]:
+        results = dict(zip(self.made, made, strict=True))
+        found = []
+        for slot, shape in zip(self.plan.outputs, self.shapes_out, strict=True):
+            if slot in results:
+                array = results[slot]
+            else:
+                array = inputs[slot] if slot < self.graph.n_inputs else self.held[slot]
+                array = np.asarray(array)
+            found.append(array if array.shape == shape else array.reshape(shape))
+        return tuple(found)
+
+    def _host(self, step: HostStep, inputs: Sequence[Any], made: list[Any]) -> None:
+        """Compute one primitive by its reference."""
+        instr = step.instr
+        given = [self._seen(slot, inputs, made) for slot in instr.ins]
+        with np.errstate(all="ignore"):
+            results = instr.primitive.reference(*given, **instr.primitive.unpack(instr.statics))
+        many = results if len(instr.outs) > 1 else (results,)
+        for slot, result in zip(instr.outs, many, strict=True):
+            array = np.asarray(result, self.plan.shapes[slot][1].numpy, order="C")
+            if not array.flags.owndata or any(array is g for g in given):
+                array = array.copy()
+            self.held[slot] = array
+            self.table[self.place[slot]] = array.ctypes.data
+
+    def _seen(self, slot: int, inputs: Sequence[Any], made: list[Any]) -> Any:
+        """What a host call reads: a slot's array, seen through its view."""
+        if slot in self.plan.numbers:
+            return self.plan.numbers[slot]
+        access = self.plan.access.get(slot)
+        if access is None:
+            return None
+        root = access.root
+        if root < self.graph.n_inputs:
+            array = inputs[root]
+            if not isinstance(array, np.ndarray):
+                return array
+            array = np.asarray(array, order="C")
+        elif root in self.plan.numbers:
+            array = np.asarray(self.plan.numbers[root])
+        else:
+            array = made[self.made.index(root)] if root in self.made else self.held[root]
+        if access.offset == 0 and access.is_whole(array.shape) and access.shape == array.shape:
+            return array
+        flat = array.reshape(-1)[access.offset :]
+        size = array.itemsize
+        seen = as_strided(
+            flat, access.shape, tuple(s * size for s in access.strides), writeable=False
+        )
+        return seen
+
+
+def _bytes(plan: Plan, slot: int) -> int:
+    shape, dtype = plan.shapes[slot]
+    size = dtype.itemsize
+    for n in shape:
+        size *= n
+    return size
+
+
+def _written(plan: Plan) -> list[int]:
+    found: dict[int, None] = {}
+    for step in plan.steps:
+        if isinstance(step, KernelStep):
+            found.update((s, None) for s in step.writes)
+        elif not isinstance(step, HostStep):
+            found[step.out] = None
+    return list(found)
+
+
+def _read(plan: Plan) -> set[int]:
+    found: set[int] = set()
+    for step in plan.steps:
+        if isinstance(step, KernelStep):
+            found.update(step.buffers)
+        elif isinstance(step, HostStep):
+            found.update(plan.access[s].root for s in step.instr.ins if s in plan.access)
+        else:
+            found |= {step.a.slot, step.b.slot}
+    return found
