@@ -140,7 +140,9 @@ class _Joined:
         place = list(operands)
         for primitive, statics, ins, outs in graph.instrs:
             given = tuple(place[s] for s in ins)
-            if primitive.name == "dense" and given[0] in self._dense:
+            if primitive.name == "detached" or (
+                primitive.name == "dense" and given[0] in self._dense
+            ):
                 place.append(given[0])
                 continue
             key = (primitive, statics, given)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64, uint8
 from ..ops import elementwise as e
+from ..ops import movement as m
 from ..ops import reduction as r
 from ..ops.composite import Op, floating, op
 from . import return_types
