@@ -49,12 +49,17 @@ class Reading:
         self.axes = group.reduced if axes is None else axes
         self.values: dict[int, str] = {}
         self.stores: set[int] = set()
+        self.loads: set[int] = set()
 
     def keep(self) -> None:
         self.group.members.update(self.values)
         self.group.reduced = self.axes
         for root in self.stores:
             self.scheduler.to_memory(root)
+        for root in self.loads:
+            readers = self.scheduler.readers.setdefault(root, [])
+            if self.group not in readers:
+                readers.append(self.group)
 
     def is_row(self, shape: Shape) -> bool:
         return self.axes is not None and shape in self.group.row_shapes(self.axes)
@@ -100,6 +105,7 @@ class Reading:
             return self.group.index == LATER and sched.set_apart(root)
         if root in sched.in_memory:
             assert place is not None
+            self.loads.add(root)
             return place < self.group.index
         if sched.is_pointwise(root) and (place is None or sched.cost[root] <= CHEAP):
             own = sched.shape(root)

@@ -42,8 +42,12 @@ def identity() -> str:
 
 def wide_vectors() -> str:
     """The attribute that makes LLVM use the whole width of this machine's registers."""
-    has = binding().get_host_cpu_features().get("avx512f", False)
-    return '"prefer-vector-width"="512"' if has else ""
+    return '"prefer-vector-width"="512"' if has_feature("avx512f") else ""
+
+
+def has_feature(name: str) -> bool:
+    """Whether this machine's processor has a feature, by LLVM's name for it."""
+    return bool(binding().get_host_cpu_features().get(name, False))
 
 
 def to_object(text: str) -> bytes:

@@ -100,18 +100,23 @@ class _Nest:
     def _read(self, seen: Access, shape: Shape) -> int:
         """The value of an operand that is spread over ``shape``: the group's, or that of its rows."""
         root = seen.root
-        if root in self.value_of:
-            return self.value_of[root]
         dtype = self.scheduler.dtype(root)
         if self.scheduler.is_constant(root):
-            return self._number(dtype, self.scheduler.made_by[root].statics[0])
+            return self._number(dtype, self.scheduler.numbers[root])
         strides = self._over_group(seen.expanded(shape), shape)
+        if root in self.value_of and not seen.offset and strides == self._own_strides(root):
+            return self.value_of[root]
         key = (root, seen.offset, strides)
         if key not in self.loads:
             inner = any(strides[a] for a in self.reduced)
             k = self.loads[key] = self._add(Load(self._buffer(root), dtype, "", inner))
             self.words[k] = (seen.offset, strides)
         return self.loads[key]
+
+    def _own_strides(self, member: int) -> Shape:
+        """How a member of the group is read at the point that computes it."""
+        inner = self.group.members[member] == "inner"
+        return dense_strides(self.shape if inner else self.group.row_shapes(self.reduced)[0])
 
     def _over_group(self, strides: Shape, shape: Shape) -> Shape:
         """Strides over a row shape as strides over the group's shape."""

@@ -80,7 +80,7 @@ class Plan:
         outputs: for each of the graph's outputs the slot in whose buffer it lies, row-major.
         faults: slots () bool, made beyond the graph's, that are true where the interpreter would raise.
         shapes: shape and dtype of every slot, those included.
-        access: where each slot is seen in memory.
+        access: where each slot is seen in memory; this never changes in the course of a plan.
         numbers: the values of slots that are constants.
     """
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from ..ir.aval import Aval, Shape
 from ..ir.dtype import DType, bool_
@@ -22,6 +25,7 @@ from .nest import kernel_step
 from .plan import ContractionStep, HostStep, Operand, Plan
 
 REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all"}
+_EXACT = {"add", "sub", "mul", "div", "neg", "sqrt", "square"}  # the same bits whoever computes them
 _COSTLY = {
     "exp",
     "log",
@@ -55,6 +59,9 @@ class Scheduler:
         self.in_memory: set[int] = set(range(graph.n_inputs))
         self.cost: Counter[int] = Counter()
         self.faults: list[int] = []
+        self.copies: dict[int, int] = {}
+        self.numbers: dict[int, Any] = {}
+        self.readers: dict[int, list[Group]] = {}  # of a slot in memory, the groups that read it
         self._operands: dict[int, list[Access]] = {}
 
     def plan(self) -> Plan:
@@ -71,13 +78,8 @@ class Scheduler:
         outputs = [self._as_buffer(slot) for slot in graph.outputs]
         steps = [kernel_step(s, self) if isinstance(s, Group) else s for s in self.steps]
         shapes = {s: (a.shape, a.dtype) for s, a in enumerate(self.avals) if a is not None}
-        numbers = {
-            slot: instr.primitive.reference(**instr.primitive.unpack(instr.statics))
-            for slot, instr in self.made_by.items()
-            if self.is_constant(slot)
-        }
         kept = [s for s in steps if s is not None]
-        return Plan(kept, outputs, self.faults, shapes, self.access, numbers)
+        return Plan(kept, outputs, self.faults, shapes, self.access, self.numbers)
 
     def shape(self, slot: int) -> Shape:
         aval = self.avals[slot]
@@ -114,7 +116,9 @@ class Scheduler:
 
     def _visit(self, instr: Instr) -> None:
         name, out = instr.primitive.name, instr.outs[0]
-        if name == "constant":
+        number = self._number(instr)
+        if number is not None:
+            self.numbers[out] = number
             self.access[out] = whole(out, ())
             self.place[out] = -1
             return
@@ -123,12 +127,8 @@ class Scheduler:
             assert source is not None
             seen = seen_through(instr, source) if 0 not in source.shape else None
             if seen is None:
-                self._as_buffer(instr.ins[0])
-                seen = (
-                    seen_through(instr, self.access[instr.ins[0]])
-                    if 0 not in source.shape
-                    else None
-                )
+                copied = self._in_order(instr.ins[0])
+                seen = seen_through(instr, copied) if 0 not in source.shape else None
             if seen is None:
                 self._host(instr)
             else:
@@ -151,6 +151,8 @@ class Scheduler:
                 for r in {self.access[s].root for s in instr.ins}
                 if r not in self.in_memory
             )
+            if not self.shape(out):
+                self._put(out)  # a scalar waits for nothing: all that comes later can use it
             if out in self._needed:
                 self.to_memory(out)
         elif name in REDUCTIONS or name == "take_class":
@@ -186,10 +188,7 @@ class Scheduler:
 
     def _contract(self, instr: Instr) -> None:
         slot = instr.outs[0]
-        for s in instr.ins:
-            if not _suits_blas(self.access[s]):
-                self._apart(s)
-        a, b = (self.access[s] for s in instr.ins)
+        a, b = (self._for_blas(s) for s in instr.ins)
         turned = self._turned.get(slot)
         batch = self.shape(slot)[:-2]
         for seen in (a, b):
@@ -217,24 +216,31 @@ class Scheduler:
         strides = a.expanded((*batch, *a.shape[-2:]))
         return Operand(a.root, a.offset, strides[:-2], strides[-2], strides[-1])
 
+    def _number(self, instr: Instr) -> Any:
+        """A constant, or what arithmetic makes of constants; None for anything else."""
+        name = instr.primitive.name
+        given = [self.access[s].root for s in instr.ins if s in self.access]
+        if name != "constant" and not (
+            name in _EXACT and self.shape(instr.outs[0]) == () and all(map(self.is_constant, given))
+        ):
+            return None
+        numbers = [self.numbers[root] for root in given]
+        with np.errstate(all="ignore"):
+            return instr.primitive.reference(*numbers, **instr.primitive.unpack(instr.statics))
+
     def is_constant(self, slot: int) -> bool:
-        made = self.made_by.get(slot)
-        return made is not None and made.primitive.name == "constant"
+        return slot in self.numbers
 
     def _watch(self, instr: Instr) -> None:
         """Note a fault where a class number is out of range."""
         x, target = instr.ins
-        slot = len(self.avals)
-        self.avals.append(Aval((), bool_))
-        self.access[slot] = whole(slot, ())
+        slot = self._extra((), bool_)
         label = self.access[target]
         self.to_memory(label.root)
         group = Group(label.shape)
         group.reduced = tuple(range(len(label.shape)))
         group.watch = (slot, label, self.dtype(target), self.shape(x)[1])
-        group.stored.add(slot)
-        self.place[slot] = len(self.steps)
-        self.steps.append(group)
+        self._append(group, slot)
         self.faults.append(slot)
 
     # Into memory
@@ -254,28 +260,48 @@ class Scheduler:
         """See that ``slot`` lies row-major in some buffer; gives the buffer's slot."""
         seen = self.access[slot]
         if self.is_constant(seen.root):
-            self._copy(slot, seen)
-            return slot
+            return self._copy(slot)
         self.to_memory(seen.root)
         same_size = prod(self.shape(seen.root)) == prod(seen.shape)
         if same_size and seen.is_whole(self.shape(slot)):
             return seen.root
-        self._copy(slot, seen)
+        return self._copy(slot)
+
+    def _in_order(self, slot: int) -> Access:
+        """``slot`` as it lies row-major in some buffer."""
+        return whole(self._as_buffer(slot), self.shape(slot))
+
+    def _for_blas(self, slot: int) -> Access:
+        """An operand of a contraction in memory, by a copy if its strides ask for that."""
+        seen = self.access[slot]
+        if self.is_constant(seen.root):
+            return whole(self._copy(slot), self.shape(slot))
+        self.to_memory(seen.root)
+        return seen if _suits_blas(seen) else whole(self._copy(slot), self.shape(slot))
+
+    def _copy(self, slot: int) -> int:
+        """The slot, beyond the graph's, of a row-major copy of what ``slot`` shows."""
+        if slot not in self.copies:
+            made = self._extra(self.shape(slot), self.dtype(slot))
+            group = Group(self.shape(slot))
+            group.copy = (made, self.access[slot], self.dtype(slot))
+            self._append(group, made)
+            self.in_memory.add(made)
+            self.copies[slot] = made
+        return self.copies[slot]
+
+    def _extra(self, shape: Shape, dtype: DType) -> int:
+        """A slot beyond the graph's."""
+        slot = len(self.avals)
+        self.avals.append(Aval(shape, dtype))
+        self.access[slot] = whole(slot, shape)
         return slot
 
-    def _apart(self, slot: int) -> None:
-        """Give a view row-major memory of its own."""
-        self.to_memory(self.access[slot].root)
-        self._copy(slot, self.access[slot])
-
-    def _copy(self, slot: int, seen: Access) -> None:
-        group = Group(self.shape(slot))
-        group.copy = (slot, seen, self.dtype(slot))
+    def _append(self, group: Group, slot: int) -> None:
+        """A group that is there for one slot."""
         group.stored.add(slot)
         self.place[slot] = len(self.steps)
         self.steps.append(group)
-        self.in_memory.add(slot)
-        self.access[slot] = whole(slot, self.shape(slot))
 
     # Into groups
 
@@ -302,7 +328,8 @@ class Scheduler:
         self.steps.append(group)
 
     def _candidates(self, instr: Instr, shape: Shape, axes: tuple[int, ...] | None) -> list[Group]:
-        """Groups that have part of what ``instr`` needs, the latest first; for a scalar, any of scalars."""
+        """Groups that have part of what ``instr`` needs, or read it from memory, the latest first; for a scalar,
+        any of scalars."""
         found: set[int] = set()
         todo, seen = list(instr.ins), set()
         while todo:
@@ -310,6 +337,8 @@ class Scheduler:
             if root in seen:
                 continue
             seen.add(root)
+            if prod(self.shape(root)) == prod(shape):
+                found |= {g.index for g in self.readers.get(root, ()) if g.shape == shape}
             if root in self.place:
                 found.add(self.place[root])
             elif root in self.made_by:
@@ -345,10 +374,7 @@ class Scheduler:
         return done
 
     def operands(self, slot: int) -> list[Access]:
-        """What a value is computed from; numbers of classes and what goes with them lie along rows.
-
-        It stays as it was at the first look: what a slot shows may get memory of its own later.
-        """
+        """What a value is computed from; numbers of classes and what goes with them lie along rows."""
         if slot in self._operands:
             return self._operands[slot]
         instr = self.made_by[slot]

@@ -13,10 +13,9 @@ def _library() -> Any:
     import scipy_openblas32
 
     folder = Path(scipy_openblas32.get_lib_dir())
-    found = [
-        p for p in folder.iterdir() if scipy_openblas32.get_library() in p.name and p.is_file()
-    ]
-    library = ctypes.CDLL(str(found[0]))
+    name = scipy_openblas32.get_library()
+    path = next(p for p in folder.iterdir() if name in p.name and p.is_file())
+    library = ctypes.CDLL(str(path))
     library.scipy_openblas_set_num_threads(1)
     return library
 
@@ -28,3 +27,10 @@ def gemm_address(name: str) -> int:
     address = ctypes.cast(function, ctypes.c_void_p).value
     assert address is not None
     return address
+
+
+def kernels() -> str:
+    """For which processor the library chose its kernels (``OPENBLAS_CORETYPE`` overrides that)."""
+    corename = _library().scipy_openblas_get_corename
+    corename.restype = ctypes.c_char_p
+    return str(corename().decode())

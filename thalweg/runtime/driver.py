@@ -14,57 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compiler.cache import functions
-
-_RUN = """
-define void @run(ptr %commands, i64 %first, i64 %last, ptr %table) {
-entry:
-  br label %head
-head:
-  %i = phi i64 [ %first, %entry ], [ %next, %body ]
-  %more = icmp slt i64 %i, %last
-  br i1 %more, label %body, label %end
-body:
-  %at = mul i64 %i, 4
-  %command = getelementptr i64, ptr %commands, i64 %at
-  %function = load ptr, ptr %command
-  %p1 = getelementptr i64, ptr %command, i64 1
-  %meta = load ptr, ptr %p1
-  %p2 = getelementptr i64, ptr %command, i64 2
-  %count = load i64, ptr %p2
-  call void %function(ptr %table, ptr %meta, i64 0, i64 %count)
-  %next = add i64 %i, 1
-  br label %head
-end:
-  ret void
-}
-"""
-
-_FILL = """
-define void @fill(ptr %table, ptr %objects, i64 %n) {
-entry:
-  br label %head
-head:
-  %i = phi i64 [ 0, %entry ], [ %next, %latch ]
-  %more = icmp slt i64 %i, %n
-  br i1 %more, label %body, label %end
-body:
-  %place = getelementptr i64, ptr %objects, i64 %i
-  %object = load ptr, ptr %place
-  %none = icmp eq ptr %object, null
-  br i1 %none, label %latch, label %some
-some:
-  %field = getelementptr i8, ptr %object, i64 16
-  %data = load ptr, ptr %field
-  %slot = getelementptr ptr, ptr %table, i64 %i
-  store ptr %data, ptr %slot
-  br label %latch
-latch:
-  %next = add i64 %i, 1
-  br label %head
-end:
-  ret void
-}
-"""
+from .pool import run_text
 
 # meta of gemm: places of a, b and out; offsets of a and b in elements; m, n, k; transposed a, b (111 no, 112 yes);
 # lda, ldb; rows and columns of a tile; tiles along rows, along columns; address of cblas; then for each member of the
@@ -149,29 +99,33 @@ def _gemm(element: str) -> str:
 
 
 class Driver(NamedTuple):
-    """The native routines, as ctypes functions and as addresses."""
+    """The native routines, as ctypes functions and as addresses.
+
+    ``run(commands, first, last, table, pool, objects, n)``: put the addresses of the first n arrays (their ``id`` is in
+    ``objects``) into the table, then carry out commands first to last; ``run_holding`` does so without letting other
+    Python threads in.
+    """
 
     run: Any
     run_holding: Any
-    fill: Any
     gemm: dict[str, int]
 
 
 @cache
 def driver() -> Driver:
-    """Compile and load the driver, once in a process."""
-    found = functions(
-        {"run": _RUN, "fill": _FILL, "gemm_float": _gemm("float"), "gemm_double": _gemm("double")}
-    )
+    """Compile and load the driver, once in a process.
+
+    Raises:
+        RuntimeError: this Python's arrays are not laid out as expected.
+    """
+    found = functions({"run": run_text(), "gemm_float": _gemm("float"), "gemm_double": _gemm("double")})
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    run = ctypes.CFUNCTYPE(None, pointer, integer, integer, pointer)(found["run"])
-    holding = ctypes.PYFUNCTYPE(None, pointer, integer, integer, pointer)(found["run"])
-    fill = ctypes.PYFUNCTYPE(None, pointer, pointer, integer)(found["fill"])
+    types = (pointer, integer, integer, pointer, pointer, pointer, integer)
+    run = ctypes.CFUNCTYPE(None, *types)(found["run"])
+    holding = ctypes.PYFUNCTYPE(None, *types)(found["run"])
     table, objects = np.zeros(1, np.int64), np.zeros(1, np.int64)
     objects[0] = id(table)
-    fill(table.ctypes.data, objects.ctypes.data, 1)
+    holding(0, 0, 0, table.ctypes.data, 0, objects.ctypes.data, 1)
     if table[0] != table.ctypes.data:
         raise RuntimeError("driver: an ndarray's data pointer is not where it was expected")
-    return Driver(
-        run, holding, fill, {"float32": found["gemm_float"], "float64": found["gemm_double"]}
-    )
+    return Driver(run, holding, {"float32": found["gemm_float"], "float64": found["gemm_double"]})

@@ -16,8 +16,10 @@ from ..ir.graph import Graph
 from .arena import arena, lay_out
 from .contraction import contraction_command
 from .driver import driver
+from .pool import pool
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
+_SHARED = 1 << 19  # work of a kernel from which threads share it
 
 
 class Fault(Exception):
@@ -92,7 +94,7 @@ class NativeProgram:
                 self.stretches.append(step)
             elif isinstance(step, KernelStep):
                 meta = [*(self.place[s] for s in step.buffers), *step.words]
-                commands.append((next(found), meta, step.count, step.count))
+                commands.append((next(found), meta, step.count, _grain(step)))
             else:
                 commands.append(contraction_command(step, self.place))
         if len(commands) > begin:
@@ -109,13 +111,14 @@ class NativeProgram:
         work = sum(s.work for s in steps if isinstance(s, KernelStep))
         work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
         tools = driver()
-        self.call = tools.run_holding if work < _SMALL else tools.run
-        self.fill = tools.fill
+        self.small = work < _SMALL
+        self.call = tools.run_holding if self.small else tools.run
         self.addresses = (
             self.commands.ctypes.data,
             self.table.ctypes.data,
             self.objects.ctypes.data,
         )
+        self._function = self._written()
 
     def is_worth_it(self) -> bool:
         """Whether there is anything but host calls."""
@@ -129,7 +132,6 @@ class NativeProgram:
             part = memory[offset : offset + self.sizes[slot]]
             self.held[slot] = part.view(dtype.numpy).reshape(shape)
             self.table[self.place[slot]] = part.ctypes.data
-        self.faults = [self.held[s] for s in self.plan.faults]
 
     # Running
 
@@ -137,45 +139,68 @@ class NativeProgram:
         with arena.lock:
             if self.memory is not arena.block:
                 self._settle()
-            return self._run(inputs)
+            return self._function(inputs)
 
-    def _run(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        given = [inputs[s] for s in self.arrays_in]
-        for n in self.unsure:
-            given[n] = np.asarray(given[n], order="C")
-        made = [np.empty(shape, dtype) for shape, dtype in self.new]
-        commands, table, objects = self.addresses
-        self.pack(self.objects.data, 0, *map(id, given), *map(id, made))
+    def _written(self) -> Any:
+        """The Python function of one run: memory for the results, addresses into the table, the foreign calls."""
+        lines = ["def run(inputs):"]
+        names: dict[str, Any] = {
+            "empty": np.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
+            "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
+            "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
+        }  # fmt: skip
+        n_inputs = self.graph.n_inputs
+        if n_inputs:
+            lines.append(f"    {', '.join(f'v{i}' for i in range(n_inputs))}, = inputs")
+        lines += [f"    v{self.arrays_in[n]} = asarray(v{self.arrays_in[n]}, order='C')" for n in self.unsure]
+        for n, slot in enumerate(self.made):
+            names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
+            lines.append(f"    v{slot} = empty(shape{n}, dtype{n})")
+        objects = [f"id(v{s})" for s in (*self.arrays_in, *self.made)]
+        if objects:
+            lines.append(f"    pack(objects, 0, {', '.join(objects)})")
         if self.weak:
-            self.pack_numbers(self.numbers.data, 0, *[inputs[s] for s in self.weak])
-        self.fill(table, objects, self.n_objects)
-        run = self.call
-        for stretch in self.stretches:
-            if isinstance(stretch, HostStep):
-                self._host(stretch, inputs, made)
-            else:
-                run(commands, stretch[0], stretch[1], table)
-        for fault in self.faults:
-            if fault:
-                raise Fault
-        results = self._results(inputs, made)
-        for slot in self.dynamic:
-            self.held.pop(slot, None)
-        return results
+            lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
+        lines.append("    workers = 0" if self.small else "    workers = pool.address or pool.start()")
+        lines += self._calls(names)
+        for n, slot in enumerate(self.plan.faults):
+            lines.append(f"    if held[{slot}]: raise Fault({n})")
+        for slot in set(self.dynamic) - set(self.plan.outputs):
+            lines.append(f"    held.pop({slot}, None)")
+        lines.append(f"    return ({''.join(r + ', ' for r in self._results())})")
+        exec(compile("\n".join(lines), "<thalweg native program>", "exec"), names)
+        return names["run"]
 
-    def _results(self, inputs: Sequence[Any], made: list[Any]) -> tuple[Any, ...]:
-        results = dict(zip(self.made, made, strict=True))
+    def _calls(self, names: dict[str, Any]) -> list[str]:
+        commands, table, objects = self.addresses
+        lines, filled = [], False
+        for n, stretch in enumerate(self.stretches):
+            if isinstance(stretch, HostStep):
+                names[f"step{n}"] = stretch
+                made = "".join(f"{s}: v{s}, " for s in self.made)
+                lines.append(f"    host(step{n}, inputs, {{{made}}})")
+            else:
+                count = 0 if filled else self.n_objects
+                filled = True
+                lines.append(
+                    f"    call({commands}, {stretch[0]}, {stretch[1]}, {table}, workers, {objects}, {count})"
+                )
+        return lines
+
+    def _results(self) -> list[str]:
+        """For each output the expression that gives its array."""
         found = []
         for slot, shape in zip(self.plan.outputs, self.shapes_out, strict=True):
-            if slot in results:
-                array = results[slot]
+            if slot in self.made:
+                text = f"v{slot}"
+            elif slot < self.graph.n_inputs:
+                text = f"asarray(v{slot})"
             else:
-                array = inputs[slot] if slot < self.graph.n_inputs else self.held[slot]
-                array = np.asarray(array)
-            found.append(array if array.shape == shape else array.reshape(shape))
-        return tuple(found)
+                text = f"held.pop({slot})" if self.plan.outputs.count(slot) == 1 else f"held[{slot}]"
+            found.append(text if self.plan.shapes[slot][0] == shape else f"reshape({text}, {shape})")
+        return found
 
-    def _host(self, step: HostStep, inputs: Sequence[Any], made: list[Any]) -> None:
+    def _host(self, step: HostStep, inputs: Sequence[Any], made: dict[int, Any]) -> None:
         """Compute one primitive by its reference."""
         instr = step.instr
         given = [self._seen(slot, inputs, made) for slot in instr.ins]
@@ -189,7 +214,7 @@ class NativeProgram:
             self.held[slot] = array
             self.table[self.place[slot]] = array.ctypes.data
 
-    def _seen(self, slot: int, inputs: Sequence[Any], made: list[Any]) -> Any:
+    def _seen(self, slot: int, inputs: Sequence[Any], made: dict[int, Any]) -> Any:
         """What a host call reads: a slot's array, seen through its view."""
         if slot in self.plan.numbers:
             return self.plan.numbers[slot]
@@ -205,7 +230,7 @@ class NativeProgram:
         elif root in self.plan.numbers:
             array = np.asarray(self.plan.numbers[root])
         else:
-            array = made[self.made.index(root)] if root in self.made else self.held[root]
+            array = made[root] if root in made else self.held[root]
         if access.offset == 0 and access.is_whole(array.shape) and access.shape == array.shape:
             return array
         flat = array.reshape(-1)[access.offset :]
@@ -214,6 +239,14 @@ class NativeProgram:
             flat, access.shape, tuple(s * size for s in access.strides), writeable=False
         )
         return seen
+
+
+def _grain(step: KernelStep) -> int:
+    """How much of a kernel's outermost dimension a thread takes at a time; all of it where that is little."""
+    if step.work < _SHARED or step.count == 1:
+        return step.count
+    share = -(-step.count // 8)
+    return (share + 15) // 16 * 16 if step.vector_first else share
 
 
 def _bytes(plan: Plan, slot: int) -> int:

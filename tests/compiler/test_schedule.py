@@ -1,0 +1,197 @@
+"""A schedule computes what the interpreter computes, and no more kernels than promised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+import thalweg.nn.functional as F
+from thalweg import nn
+from thalweg.compiler.plan import ContractionStep, HostStep, KernelStep
+from thalweg.compiler.schedule import schedule
+from thalweg.ir.aval import Aval
+from thalweg.ir.builder import Builder
+from thalweg.ir.dtype import float32
+from thalweg.ir.primitive import Primitive
+from thalweg.runtime.program import Program
+from thalweg.testing.graphs import draw_graph
+from thalweg.testing.walk import walk
+
+
+def assert_same(found, expected, tolerance):
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == np.shape(b) and a.dtype == np.asarray(b).dtype
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """What programs ran: (graph, inputs, results), in order."""
+    found = []
+    call = Program.__call__
+
+    def keep(self, inputs):
+        given = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        results = call(self, inputs)
+        found.append((self.graph, given, [np.array(r) for r in results]))
+        return results
+
+    monkeypatch.setattr(Program, "__call__", keep)
+    with tw.tier("interpret"):
+        yield found
+
+
+def largest(recorded):
+    """The plan of the largest program, which was seen to compute what the interpreter does."""
+    graph, inputs, results = max(recorded, key=lambda r: len(r[0].instrs))
+    plan = schedule(graph)
+    assert_same(walk(plan, graph, inputs), results, 2e-5)
+    return plan
+
+
+def kinds(plan):
+    """How many kernels, contractions and host calls."""
+    return tuple(
+        sum(isinstance(s, kind) for s in plan.steps)
+        for kind in (KernelStep, ContractionStep, HostStep)
+    )
+
+
+def kernels_of(recorded, function, *shapes, backward=True):
+    """The kernels of a function's forward pass, and backward for all operands from a weighted sum."""
+    rng = np.random.RandomState(0)
+    operands = [nn.Parameter(tw.tensor(rng.uniform(-1, 1, s).astype(np.float32))) for s in shapes]
+    result = function(*operands)
+    if backward:
+        weights = tw.tensor(rng.uniform(-1, 1, result.shape).astype(np.float32))
+        result.backward(weights)
+    else:
+        result = result.detach()
+    tw.synchronize()
+    return largest(recorded)
+
+
+def step_of(network, loss_function, x, y, optimizer):
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = loss_function(network(x), y)
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+# Right
+
+
+@pytest.mark.parametrize("seed", [s for s in range(150)])
+def test_random_graphs(seed):
+    graph, inputs = draw_graph(seed)
+    floats = {a.dtype for a in graph.avals if a is not None}
+    plan = schedule(graph)
+    expected = Program(graph)(inputs)
+    scale = max(
+        [1.0, *(float(np.max(np.abs(r[np.isfinite(r)]), initial=0)) for r in map(np.asarray, expected))]
+    )
+    found = walk(plan, graph, inputs)
+    assert_same(
+        [a / scale for a in found],
+        [np.asarray(r) / scale for r in expected],
+        3e-4 if float32 in floats else 1e-8,
+    )
+
+
+def test_a_value_is_loaded_through_a_view_and_used_where_it_is_computed():
+    """The flipped product reads memory; the product itself is computed again beside it."""
+    b = Builder((Aval((4, 5), float32),))
+    (x,) = b.inputs()
+    y = x * 2.0
+    flipped = Primitive.registry["flip"](y, axes=(0,))
+    graph = b.finish((flipped * y, Primitive.registry["exp"](y.reshape((20,)))))
+    given = np.arange(20, dtype=np.float32).reshape(4, 5)
+    assert_same(walk(schedule(graph), graph, [given]), Program(graph)([given]), 1e-6)
+
+
+def test_a_host_call_sees_memory_that_is_written_by_then():
+    """After the host call the view that it read gets memory of its own."""
+    b = Builder((Aval((3, 4), float32),))
+    (x,) = b.inputs()
+    y = (x * 2.0).swap()
+    running = Primitive.registry["cumsum"](y, axis=0)
+    graph = b.finish((running, Primitive.registry["exp"](y.reshape((12,)))))
+    given = np.arange(12, dtype=np.float32).reshape(3, 4) / 12
+    assert_same(walk(schedule(graph), graph, [given]), Program(graph)([given]), 1e-6)
+
+
+def test_a_label_out_of_range_is_a_fault():
+    b = Builder((Aval((2, 3), float32), tw_labels := Aval((2,), tw.int64)))
+    x, labels = b.inputs()
+    graph = b.finish((Primitive.registry["take_class"](x, labels),))
+    plan = schedule(graph)
+    assert tw_labels.size == 2
+    with pytest.raises(IndexError):
+        walk(plan, graph, [np.ones((2, 3), np.float32), np.array([0, 3])])
+
+
+# How many kernels
+
+
+def test_softmax_is_one_kernel_each_way(recorded):
+    plan = kernels_of(recorded, lambda x: F.softmax(x, 1), (8, 33))
+    assert kinds(plan) == (1, 0, 0)
+
+
+def test_cross_entropy_is_rows_then_their_mean(recorded):
+    """Rows forward and backward, the check of labels, the mean."""
+    labels = tw.tensor([1, 0, 4, 2])
+    plan = kernels_of(recorded, lambda x: F.cross_entropy(x, labels), (4, 7))
+    assert kinds(plan)[1:] == (0, 0) and kinds(plan)[0] <= 4, str(plan)
+
+
+def test_layer_norm_is_rows_and_columns(recorded):
+    """One kernel over rows each way; the gradients of weight and bias add up columns."""
+    plan = kernels_of(recorded, lambda x, w, b: F.layer_norm(x, (33,), w, b), (8, 33), (33,), (33,))
+    assert kinds(plan)[1:] == (0, 0) and kinds(plan)[0] <= 4, str(plan)
+
+
+def test_a_chain_with_broadcasts_is_one_kernel(recorded):
+    plan = kernels_of(
+        recorded,
+        lambda x, y, z: tw.tanh(x * y + z).relu() * 3,
+        (5, 6),
+        (6,),
+        (5, 1),
+        backward=False,
+    )
+    assert kinds(plan) == (1, 0, 0)
+
+
+def test_step_with_sigmoid_and_mse(recorded):
+    """Five products; bias and sigmoid twice, with the loss; gradients with column sums and bias updates; weights."""
+    tw.manual_seed(0)
+    net = nn.Sequential(nn.Linear(10, 100), nn.Sigmoid(), nn.Linear(100, 4), nn.Sigmoid())
+    step_of(
+        net, nn.MSELoss(), tw.rand(64, 10), tw.rand(64, 4), tw.optim.SGD(net.parameters(), lr=0.1)
+    )
+    plan = largest(recorded)
+    assert kinds(plan)[1:] == (5, 0) and kinds(plan)[0] <= 7, str(plan)
+
+
+def test_step_with_nll(recorded):
+    tw.manual_seed(0)
+    net = nn.Sequential(nn.Linear(84, 32, bias=False), nn.ReLU(), nn.Linear(32, 10, bias=False))
+    x, y = tw.rand(16, 84), tw.randint(0, 10, (16,))
+    sgd = tw.optim.SGD(net.parameters(), lr=0.1)
+    step_of(net, lambda o, t: F.nll_loss(F.log_softmax(o, dim=1), t), x, y, sgd)
+    plan = largest(recorded)
+    assert kinds(plan)[1:] == (5, 0) and kinds(plan)[0] <= 9, str(plan)
+
+
+def test_step_with_adam(recorded):
+    """Each weight's sweep is one kernel."""
+    tw.manual_seed(0)
+    net = nn.Sequential(nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
+    x, y = tw.rand(16, 24), tw.randint(0, 10, (16,))
+    step_of(net, nn.CrossEntropyLoss(), x, y, tw.optim.Adam(net.parameters()))
+    plan = largest(recorded)
+    assert kinds(plan)[1:] == (8, 0) and kinds(plan)[0] <= 18, str(plan)

@@ -1,0 +1,1 @@
+"""What tests stand on, here and in code that builds on Thalweg."""

@@ -1,0 +1,177 @@
+"""Random graphs with inputs for them, to hold two ways of running a graph against each other."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval, Shape
+from ..ir.builder import Builder, Var
+from ..ir.dtype import DType, bool_, float32, float64, int64
+from ..ir.graph import Graph
+from ..ir.primitive import Primitive
+
+Array = np.ndarray[Any, Any]
+_SIZES = (1, 1, 2, 3, 5, 16, 17, 33)
+_SMOOTH = ("exp", "tanh", "sigmoid", "relu", "neg", "square", "abs", "sqrt", "floor", "sign")
+_TWO = ("add", "sub", "mul", "div", "maximum", "minimum")
+_TESTS = ("eq", "ne", "lt", "le", "gt", "ge")
+_FOLDS = ("sum", "sum", "sum", "amax", "amin", "prod")
+
+
+def draw_graph(seed: int, length: int = 25) -> tuple[Graph, list[Any]]:
+    """A graph of about ``length`` instructions, and arrays for its inputs."""
+    return _Drawing(random.Random(seed), length).finish()
+
+
+class _Drawing:
+    def __init__(self, chance: random.Random, length: int) -> None:
+        self.chance = chance
+        self.base = tuple(chance.choice(_SIZES) for _ in range(chance.choice((1, 2, 2, 3))))
+        self.float = chance.choice((float32, float32, float64))
+        avals = [Aval(self.part(), self.float) for _ in range(3)]
+        avals += [Aval(self.base, self.float), Aval((self.base[0],), int64), Aval((), float64, True)]
+        self.builder = Builder(tuple(avals))
+        inputs = [x for x in self.builder.inputs() if x is not None]
+        self.labels = inputs[4]
+        self.found = [*inputs[:4], inputs[5].astype(self.float)]
+        moves = (
+            self.one, self.one, self.two, self.two, self.two, self.two, self.fold, self.fold, self.fold,
+            self.view, self.view, self.product, self.choice, self.classes, self.cast, self.host,
+        )  # fmt: skip
+        while len(self.builder.instrs) < length:
+            made = chance.choice(moves)()
+            if made is not None and made.size <= 40_000:
+                self.found.append(made)
+
+    def finish(self) -> tuple[Graph, list[Any]]:
+        some = self.found[5:] or self.found
+        n = self.chance.choice((1, 2, 4))
+        outputs = tuple(dict.fromkeys([some[-1], *self.chance.sample(some, min(n, len(some)))]))
+        graph, kept = self.builder.finish(outputs).pruned()
+        inputs = [self.array(self.builder.avals[k]) for k in kept]
+        return graph, inputs
+
+    def array(self, aval: Aval | None) -> Any:
+        assert aval is not None
+        rng = np.random.RandomState(self.chance.randrange(1 << 30))
+        if aval.weak:
+            return float(rng.uniform(-2, 2))
+        if aval.dtype is int64:
+            return rng.randint(0, self.classes_of(), aval.shape)
+        values = rng.uniform(-2, 2, aval.shape).round(self.chance.choice((0, 7)))
+        return np.asarray(values).astype(aval.dtype.numpy)
+
+    def classes_of(self) -> int:
+        return max(self.base[-1], 1)
+
+    # What may be drawn
+
+    def part(self) -> Shape:
+        """A shape that broadcasts to the base."""
+        shape = tuple(self.chance.choice((n, n, 1)) for n in self.base)
+        return shape[self.chance.choice((0, 0, 1)) :]
+
+    def pick(self) -> Var:
+        recent = self.found[-6:] if self.chance.random() < 0.7 else self.found
+        return self.chance.choice(recent)
+
+    def floating(self) -> Var:
+        return self.in_type(self.pick(), self.float)
+
+    def in_type(self, x: Var, dtype: DType) -> Var:
+        return x.astype(dtype)
+
+    def call(self, name: str, *operands: Var, **statics: Any) -> Var:
+        result: Var = Primitive.registry[name](*operands, **statics)
+        return result
+
+    def pair(self) -> tuple[Var, Var] | None:
+        x, y = self.floating(), self.floating()
+        for _ in range(8):
+            if _broadcast(x.shape, y.shape):
+                return x, y
+            y = self.in_type(self.chance.choice(self.found), self.float)
+        return None
+
+    def one(self) -> Var:
+        return self.call(self.chance.choice(_SMOOTH), self.floating())
+
+    def two(self) -> Var | None:
+        if self.chance.random() < 0.2:
+            return self.floating() * self.chance.choice((2.0, 0.5, -1.0))
+        pair = self.pair()
+        if pair is None:
+            return None
+        x, y = pair
+        name = self.chance.choice(_TWO)
+        return self.call(name, x, y * y + 1.0 if name == "div" else y)  # 1/0 and 1/-0 lie too close
+
+    def fold(self) -> Var | None:
+        x = self.floating()
+        if not x.ndim or not x.size:
+            return None
+        n = self.chance.randint(1, x.ndim)
+        axes = tuple(sorted(self.chance.sample(range(x.ndim), n)))
+        keepdim = self.chance.random() < 0.6
+        return self.call(self.chance.choice(_FOLDS), x, axes=axes, keepdim=keepdim)
+
+    def view(self) -> Var | None:
+        x = self.pick()
+        if not x.ndim:
+            return x.broadcast_to(self.part())
+        kind = self.chance.choice(("permute", "reshape", "slice", "flip", "broadcast"))
+        if kind == "permute":
+            axes = list(range(x.ndim))
+            self.chance.shuffle(axes)
+            return x.permute(tuple(axes))
+        if kind == "reshape":
+            return x.reshape(self.chance.choice(((x.size,), (1, *x.shape), (x.size, 1))))
+        if kind == "flip":
+            return self.call("flip", x, axes=(self.chance.randrange(x.ndim),))
+        if kind == "slice":
+            starts = tuple(self.chance.choice((0, 0, n - 1)) for n in x.shape)
+            steps = tuple(self.chance.choice((1, 1, 2)) for _ in x.shape)
+            return self.call("slice", x, starts=starts, stops=x.shape, steps=steps)
+        return x.broadcast_to((self.chance.choice((1, 2, 3)), *x.shape))
+
+    def product(self) -> Var | None:
+        x, y = self.floating(), self.floating()
+        if x.ndim < 2 or y.ndim < 2:
+            return None
+        if x.shape[-1] != y.shape[-2]:
+            y = y.swap()
+        fits = x.shape[-1] == y.shape[-2] and _broadcast(x.shape[:-2], y.shape[:-2])
+        return x @ y if fits else x @ x.swap()
+
+    def choice(self) -> Var | None:
+        pair = self.pair()
+        if pair is None:
+            return None
+        test = self.call(self.chance.choice(_TESTS), *pair)
+        return self.call("where", test, *pair)
+
+    def classes(self) -> Var | None:
+        rows = [x for x in self.found if x.ndim == 2 and x.shape == self.base]
+        if not rows:
+            return None
+        x = self.in_type(self.chance.choice(rows), self.float)
+        taken = self.call("take_class", x, self.labels)
+        if self.chance.random() < 0.5:
+            return taken
+        return self.call("put_class", taken, self.labels, classes=x.shape[1])
+
+    def cast(self) -> Var:
+        return self.pick().astype(self.chance.choice((float32, float64, bool_)))
+
+    def host(self) -> Var | None:
+        x = self.floating()
+        if not x.ndim or self.chance.random() < 0.5:
+            return None
+        return self.call("cumsum", x, axis=self.chance.randrange(x.ndim))
+
+
+def _broadcast(x: Shape, y: Shape) -> bool:
+    return all(m == n or 1 in (m, n) for m, n in zip(reversed(x), reversed(y), strict=False))
