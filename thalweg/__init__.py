@@ -3,6 +3,7 @@
 from math import e, inf, nan, pi
 
 from . import autograd, data, io, nn, optim, utils
+from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
 from .ir.dtype import bool_ as bool
@@ -19,6 +20,7 @@ from .ir.dtype import (
 )
 from .runtime.device import Device as device
 from .runtime.generator import Generator, default_generator, initial_seed, seed
+from .runtime.pool import get_num_threads, set_num_threads
 from .runtime.recorder import clear_caches, synchronize
 from .runtime.tiers import current_tier, tier
 from .tensor import Size, Tensor, return_types

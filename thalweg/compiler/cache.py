@@ -20,6 +20,7 @@ from pathlib import Path
 from . import link
 from .emit import emit
 from .loops import Kernel
+from .show import show
 
 _MOST_FILES, _MOST_KERNELS = 4096, 20_000
 _known: OrderedDict[Kernel, int] = OrderedDict()
@@ -32,6 +33,7 @@ def addresses(kernels: list[Kernel]) -> list[int]:
         if len(_known) >= _MOST_KERNELS:
             _known.popitem(last=False)
         text = emit(kernel, "kernel", link.wide_vectors())
+        show("llvm", text)
         _known[kernel] = _load(text, "kernel")
     return [_known[k] for k in kernels]
 

@@ -110,6 +110,15 @@ class Kernel:
     vector_inner: bool
     code: tuple[Statement, ...]
 
+    def __str__(self) -> str:
+        dims = [f"outer{d}" for d in range(self.outer)] + [f"inner{d}" for d in range(self.inner)]
+        vector = "vectors along " + (dims[-1] if self.vector_inner else dims[self.outer - 1]) if dims else "scalars"
+        lines = [f"kernel over {', '.join(dims) or 'nothing'}; {vector}"]
+        for k, s in enumerate(self.code):
+            fields = ", ".join(f"{name}={value}" for name, value in vars(s).items())
+            lines.append(f"  {k}: {type(s).__name__.lower()} {fields}")
+        return "\n".join(lines)
+
     @property
     def n_buffers(self) -> int:
         return 1 + max(

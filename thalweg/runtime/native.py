@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from ..compiler.cache import addresses
 from ..compiler.plan import HostStep, KernelStep, Plan
 from ..compiler.schedule import schedule
+from ..compiler.show import asked, show
 from ..ir.graph import Graph
 from .arena import arena, lay_out
 from .contraction import contraction_command
@@ -36,6 +38,7 @@ class NativeProgram:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.plan = schedule(graph)
+        show("schedule", self.plan)
         self._places()
         self._commands()
 
@@ -82,6 +85,8 @@ class NativeProgram:
         """Compile the kernels and write the list of commands, in stretches between host calls."""
         steps = self.plan.steps
         kernels = [s.kernel for s in steps if isinstance(s, KernelStep)]
+        if asked("loops"):
+            show("loops", "\n".join(map(str, dict.fromkeys(kernels))))
         found = iter(addresses(kernels))
         commands: list[tuple[int, list[int], int, int]] = []
         self.stretches: list[tuple[int, int] | HostStep] = []
@@ -199,6 +204,30 @@ class NativeProgram:
                 text = f"held.pop({slot})" if self.plan.outputs.count(slot) == 1 else f"held[{slot}]"
             found.append(text if self.plan.shapes[slot][0] == shape else f"reshape({text}, {shape})")
         return found
+
+    def timed(self, inputs: Sequence[Any]) -> list[float]:
+        """Run once more, on memory of its own, and give each step's time in seconds."""
+        times: list[float] = []
+        with arena.lock:
+            if self.memory is not arena.block:
+                self._settle()
+            made = {s: np.empty(*new) for s, new in zip(self.made, self.new, strict=True)}
+            given = [np.asarray(inputs[s], order="C") for s in self.arrays_in]
+            self.pack(self.objects.data, 0, *map(id, given), *map(id, made.values()))
+            self.pack_numbers(self.numbers.data, 0, *[inputs[s] for s in self.weak])
+            commands, table, objects = self.addresses
+            workers = 0 if self.small else pool.start()
+            self.call(commands, 0, 0, table, workers, objects, self.n_objects)
+            at = 0
+            for step in self.plan.steps:
+                start = time.perf_counter()
+                if isinstance(step, HostStep):
+                    self._host(step, inputs, made)
+                else:
+                    self.call(commands, at, at + 1, table, workers, objects, 0)
+                    at += 1
+                times.append(time.perf_counter() - start)
+        return times
 
     def _host(self, step: HostStep, inputs: Sequence[Any], made: dict[int, Any]) -> None:
         """Compute one primitive by its reference."""

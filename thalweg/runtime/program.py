@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
 from .interpreter import compile_graph, source
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from .trace import Position
 
 _log = logging.getLogger("thalweg")
-_SHOW = frozenset(os.environ.get("THALWEG_SHOW", "").split(","))
 
 
 class Program:
@@ -160,14 +158,10 @@ class _Joined:
 
 
 def _show(path: list[Position], graph: Graph) -> None:
-    """Print the stages that ``THALWEG_SHOW`` names: trace, graph, program."""
-    if "trace" in _SHOW:
-        for position in path:
-            print(
-                f"{getattr(position.op, '__name__', position.op)}{position.refs}  {position.where}",
-                file=sys.stderr,
-            )
-    if "graph" in _SHOW:
-        print(graph, file=sys.stderr)
-    if "program" in _SHOW:
-        print(source(graph), file=sys.stderr)
+    """Print the stages of a new program that ``THALWEG_SHOW`` names."""
+    if asked("trace"):
+        lines = [f"{getattr(p.op, '__name__', p.op)}{p.refs}  {p.where}" for p in path]
+        show("trace", "\n".join(lines))
+    show("graph", graph)
+    if asked("program"):
+        show("program", source(graph))

@@ -17,7 +17,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from weakref import ref
 
 from ..ir.aval import Aval
@@ -162,6 +162,8 @@ class Failed:
 
 class Trace:
     """What one thread has recorded since its last run."""
+
+    watch: ClassVar[Callable[[Program, list[Any], str], None] | None] = None  # is told of every run
 
     __slots__ = (
         "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
@@ -354,7 +356,8 @@ class Trace:
                     position.path(), position.n_leaves, alive
                 )
             try:
-                results = program.run([v.array for v in self.leaves], self.tier, self.backward)
+                inputs = [v.array for v in self.leaves]
+                results = program.run(inputs, self.tier, self.backward)
             except Exception as error:
                 self._fail(held, error)
                 raise
@@ -362,6 +365,8 @@ class Trace:
                 v.array = result
                 v.trace = None
             try:
+                if Trace.watch is not None:
+                    Trace.watch(program, inputs, user_line())
                 self._count_strangers()
             finally:
                 self._reset()
