@@ -84,14 +84,20 @@ def step_of(network, loss_function, x, y, optimizer):
 # Right
 
 
-@pytest.mark.parametrize("seed", [s for s in range(150)])
+@pytest.mark.parametrize("seed", range(150))
 def test_random_graphs(seed):
     graph, inputs = draw_graph(seed)
     floats = {a.dtype for a in graph.avals if a is not None}
     plan = schedule(graph)
     expected = Program(graph)(inputs)
     scale = max(
-        [1.0, *(float(np.max(np.abs(r[np.isfinite(r)]), initial=0)) for r in map(np.asarray, expected))]
+        [
+            1.0,
+            *(
+                float(np.max(np.abs(r[np.isfinite(r)]), initial=0))
+                for r in map(np.asarray, expected)
+            ),
+        ]
     )
     found = walk(plan, graph, inputs)
     assert_same(
@@ -124,11 +130,10 @@ def test_a_host_call_sees_memory_that_is_written_by_then():
 
 
 def test_a_label_out_of_range_is_a_fault():
-    b = Builder((Aval((2, 3), float32), tw_labels := Aval((2,), tw.int64)))
+    b = Builder((Aval((2, 3), float32), Aval((2,), tw.int64)))
     x, labels = b.inputs()
     graph = b.finish((Primitive.registry["take_class"](x, labels),))
     plan = schedule(graph)
-    assert tw_labels.size == 2
     with pytest.raises(IndexError):
         walk(plan, graph, [np.ones((2, 3), np.float32), np.array([0, 3])])
 
@@ -141,17 +146,17 @@ def test_softmax_is_one_kernel_each_way(recorded):
     assert kinds(plan) == (1, 0, 0)
 
 
-def test_cross_entropy_is_rows_then_their_mean(recorded):
-    """Rows forward and backward, the check of labels, the mean."""
+def test_cross_entropy_is_one_kernel_for_the_rows_both_ways(recorded):
+    """The incoming gradient's share; rows forward and backward; are the labels classes?; the mean."""
     labels = tw.tensor([1, 0, 4, 2])
     plan = kernels_of(recorded, lambda x: F.cross_entropy(x, labels), (4, 7))
-    assert kinds(plan)[1:] == (0, 0) and kinds(plan)[0] <= 4, str(plan)
+    assert kinds(plan) == (4, 0, 0), str(plan)
 
 
-def test_layer_norm_is_rows_and_columns(recorded):
-    """One kernel over rows each way; the gradients of weight and bias add up columns."""
+def test_layer_norm_is_rows_both_ways_and_columns(recorded):
+    """The gradients of weight and bias are the columns' sums, in one kernel."""
     plan = kernels_of(recorded, lambda x, w, b: F.layer_norm(x, (33,), w, b), (8, 33), (33,), (33,))
-    assert kinds(plan)[1:] == (0, 0) and kinds(plan)[0] <= 4, str(plan)
+    assert kinds(plan) == (2, 0, 0), str(plan)
 
 
 def test_a_chain_with_broadcasts_is_one_kernel(recorded):
@@ -163,35 +168,41 @@ def test_a_chain_with_broadcasts_is_one_kernel(recorded):
         (5, 1),
         backward=False,
     )
-    assert kinds(plan) == (1, 0, 0)
+    assert kinds(plan)[1:] == (0, 0) and kinds(plan)[0] <= 2  # the second casts the 3
 
 
 def test_step_with_sigmoid_and_mse(recorded):
-    """Five products; bias and sigmoid twice, with the loss; gradients with column sums and bias updates; weights."""
+    """The rate; bias and sigmoid, the second time with the loss; per layer the gradient, its column sums and the
+    bias updated; two weights updated."""
     tw.manual_seed(0)
     net = nn.Sequential(nn.Linear(10, 100), nn.Sigmoid(), nn.Linear(100, 4), nn.Sigmoid())
-    step_of(
-        net, nn.MSELoss(), tw.rand(64, 10), tw.rand(64, 4), tw.optim.SGD(net.parameters(), lr=0.1)
-    )
+    sgd = tw.optim.SGD(net.parameters(), lr=0.1)
+    step_of(net, nn.MSELoss(), tw.rand(64, 10), tw.rand(64, 4), sgd)
     plan = largest(recorded)
-    assert kinds(plan)[1:] == (5, 0) and kinds(plan)[0] <= 7, str(plan)
+    assert kinds(plan) == (7, 5, 0), str(plan)
 
 
 def test_step_with_nll(recorded):
+    """The rate; relu; rows both ways; are the labels classes?; the mean; relu's gradient; two weights updated."""
     tw.manual_seed(0)
     net = nn.Sequential(nn.Linear(84, 32, bias=False), nn.ReLU(), nn.Linear(32, 10, bias=False))
     x, y = tw.rand(16, 84), tw.randint(0, 10, (16,))
     sgd = tw.optim.SGD(net.parameters(), lr=0.1)
     step_of(net, lambda o, t: F.nll_loss(F.log_softmax(o, dim=1), t), x, y, sgd)
     plan = largest(recorded)
-    assert kinds(plan)[1:] == (5, 0) and kinds(plan)[0] <= 9, str(plan)
+    assert kinds(plan) == (8, 5, 0), str(plan)
 
 
 def test_step_with_adam(recorded):
-    """Each weight's sweep is one kernel."""
+    """Adam's scalars; bias and relu twice; rows both ways, labels, the mean; per layer the gradient, its column sums
+    and all of the bias's update; the update of each weight is one kernel."""
     tw.manual_seed(0)
-    net = nn.Sequential(nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
+    net = nn.Sequential(
+        nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
     x, y = tw.rand(16, 24), tw.randint(0, 10, (16,))
     step_of(net, nn.CrossEntropyLoss(), x, y, tw.optim.Adam(net.parameters()))
     plan = largest(recorded)
-    assert kinds(plan)[1:] == (8, 0) and kinds(plan)[0] <= 18, str(plan)
+    assert kinds(plan) == (12, 8, 0), str(plan)
+    sweeps = {s.kernel for s in plan.steps[-3:] if isinstance(s, KernelStep)}
+    assert len(sweeps) == 1  # of one structure: compiled once

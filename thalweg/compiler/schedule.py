@@ -25,7 +25,16 @@ from .nest import kernel_step
 from .plan import ContractionStep, HostStep, Operand, Plan
 
 REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all"}
-_EXACT = {"add", "sub", "mul", "div", "neg", "sqrt", "square"}  # the same bits whoever computes them
+_EXACT = {
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "sqrt",
+    "square",
+}  # the same bits whoever computes them
+_NEIGHBORS = 8  # how many readers of the same memory are asked to take in another value
 _COSTLY = {
     "exp",
     "log",
@@ -54,7 +63,7 @@ class Scheduler:
         self.avals: list[Aval | None] = list(graph.avals)
         self.made_by = {slot: instr for instr in graph.instrs for slot in instr.outs}
         self.access: dict[int, Access] = {}
-        self.steps: list[Group | ContractionStep | HostStep] = []
+        self.steps: list[Group | ContractionStep | HostStep] = [Group(())]  # scalars begin
         self.place: dict[int, int] = {}  # slot -> the step in whose memory or code it is first
         self.in_memory: set[int] = set(range(graph.n_inputs))
         self.cost: Counter[int] = Counter()
@@ -329,7 +338,7 @@ class Scheduler:
 
     def _candidates(self, instr: Instr, shape: Shape, axes: tuple[int, ...] | None) -> list[Group]:
         """Groups that have part of what ``instr`` needs, or read it from memory, the latest first; for a scalar,
-        any of scalars."""
+        any of scalars, the earliest first."""
         found: set[int] = set()
         todo, seen = list(instr.ins), set()
         while todo:
@@ -337,8 +346,9 @@ class Scheduler:
             if root in seen:
                 continue
             seen.add(root)
-            if prod(self.shape(root)) == prod(shape):
-                found |= {g.index for g in self.readers.get(root, ()) if g.shape == shape}
+            if self.shape(root):
+                readers = self.readers.get(root, [])[-_NEIGHBORS:]
+                found |= {g.index for g in readers if g.shape == shape}
             if root in self.place:
                 found.add(self.place[root])
             elif root in self.made_by:
@@ -346,7 +356,7 @@ class Scheduler:
         if not shape:
             found |= {n for n, s in enumerate(self.steps) if isinstance(s, Group) and not s.shape}
         groups = []
-        for n in sorted(found, reverse=True):
+        for n in sorted(found, reverse=bool(shape)):
             step = self.steps[n] if n >= 0 else None
             if isinstance(step, Group):
                 step.index = n

@@ -32,7 +32,11 @@ class _Drawing:
         self.base = tuple(chance.choice(_SIZES) for _ in range(chance.choice((1, 2, 2, 3))))
         self.float = chance.choice((float32, float32, float64))
         avals = [Aval(self.part(), self.float) for _ in range(3)]
-        avals += [Aval(self.base, self.float), Aval((self.base[0],), int64), Aval((), float64, True)]
+        avals += [
+            Aval(self.base, self.float),
+            Aval((self.base[0],), int64),
+            Aval((), float64, True),
+        ]
         self.builder = Builder(tuple(avals))
         inputs = [x for x in self.builder.inputs() if x is not None]
         self.labels = inputs[4]
@@ -134,8 +138,10 @@ class _Drawing:
         if kind == "slice":
             starts = tuple(self.chance.choice((0, 0, n - 1)) for n in x.shape)
             steps = tuple(self.chance.choice((1, 1, 2)) for _ in x.shape)
-            return self.call("slice", x, starts=starts, stops=x.shape, steps=steps)
-        return x.broadcast_to((self.chance.choice((1, 2, 3)), *x.shape))
+            whole = x.shape
+            return self.call("slice", x, starts=starts, stops=whole, steps=steps)
+        times = self.chance.choice((1, 2, 3))
+        return x.broadcast_to((times, *x.shape))
 
     def product(self) -> Var | None:
         x, y = self.floating(), self.floating()

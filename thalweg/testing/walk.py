@@ -95,7 +95,9 @@ def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
     """The element numbers at the points of ``shape``, as an array of that shape."""
     places = np.full(shape, offset)
     for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
-        places += (np.arange(n) * stride).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        places += (np.arange(n) * stride).reshape(
+            [-1 if a == axis else 1 for a in range(len(shape))]
+        )
     return places
 
 
@@ -118,9 +120,7 @@ class _Walker:
         dims = self.kernel.outer + self.kernel.inner
         words = iter(step.words)
         self.extents = [next(words) for _ in range(dims)]
-        self.words = [
-            [next(words) for _ in range(_n_words(s, dims))] for s in self.kernel.code
-        ]
+        self.words = [[next(words) for _ in range(_n_words(s, dims))] for s in self.kernel.code]
         assert next(words, None) is None, "words are left over"
         assert step.count == (self.extents[0] if self.kernel.outer else 1)
         self.values: list[Array | None] = []
@@ -149,6 +149,7 @@ class _Walker:
             inner = np.broadcast_to(self._value(s.arg), self.extents)
             value = _folded(s, inner, tuple(range(self.kernel.outer, len(self.extents))))
         else:
+            assert isinstance(s, Store), f"{s} is not known here"
             self._store(k, s)
         self.values.append(value)
 
@@ -213,7 +214,9 @@ def _computed(s: Compute, args: list[Array]) -> Array:
 
 def _folded(s: Reduce, inner: Array, axes: tuple[int, ...]) -> Array:
     """As the loop IR says: floats are summed in float64."""
-    wide = inner.astype(np.float64) if inner.dtype.kind == "f" and s.op in ("sum", "prod") else inner
+    wide = (
+        inner.astype(np.float64) if inner.dtype.kind == "f" and s.op in ("sum", "prod") else inner
+    )
     with np.errstate(all="ignore"):
         value = Primitive.registry[s.op].reference(wide, axes=axes, keepdim=True)
         return np.asarray(value).astype(s.dtype.numpy)
