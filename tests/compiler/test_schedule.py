@@ -206,3 +206,33 @@ def test_step_with_adam(recorded):
     assert kinds(plan) == (12, 8, 0), str(plan)
     sweeps = {s.kernel for s in plan.steps[-3:] if isinstance(s, KernelStep)}
     assert len(sweeps) == 1  # of one structure: compiled once
+
+
+def test_where_views_begin_may_be_assumed():
+    """A strided view at an offset that is an input is looked through, if the input's value is given."""
+    b = Builder((Aval((4, 6), float32), Aval((), tw.int64, True)))
+    x, offset = b.inputs()
+    strided = Primitive.registry["strided"]
+    graph = b.finish((strided(x * 2.0, offset, shape=(4, 3), strides=(6, 1)) + 1.0,))
+    given = [np.arange(24, dtype=np.float32).reshape(4, 6), 3]
+    for known, expected in (({}, (2, 0, 1)), ({1: 3}, (2, 0, 0))):
+        plan = schedule(graph, known)
+        assert kinds(plan) == expected and plan.assumed == known
+        assert_same(walk(plan, graph, given), Program(graph)(given), 1e-6)
+
+
+def test_parts_are_written_in_place():
+    """split is a view; cat writes each part where it belongs; pad and unslice write the ground first."""
+    b = Builder((Aval((4, 6), float32),))
+    (x,) = b.inputs()
+    named = Primitive.registry
+    first, second = named["split"](x, axis=1, sizes=(2, 4))
+    joined = named["cat"](second, first * 2.0, second.swap().swap(), axis=1)
+    ground = b.constant(7, float32)
+    padded = named["pad"](first, ground, low=(1, 0), high=(0, 2))
+    back = named["unslice"](first, shape=(9, 2), starts=(1, 0), stops=(9, 2), steps=(2, 1))
+    graph = b.finish((joined, padded, back))
+    given = [np.arange(24, dtype=np.float32).reshape(4, 6)]
+    plan = schedule(graph)
+    assert kinds(plan) == (8, 0, 0), str(plan)
+    assert_same(walk(plan, graph, given), Program(graph)(given), 0)

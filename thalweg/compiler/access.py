@@ -45,6 +45,13 @@ def whole(slot: int, shape: Shape) -> Access:
     return Access(slot, shape, dense_strides(shape))
 
 
+def part(access: Access, shape: Shape, starts: Shape, steps: Shape) -> Access:
+    """The elements of ``access`` at starts + steps * point, for the points of ``shape``."""
+    moved = sum(a * s for a, s in zip(starts, access.strides, strict=True))
+    strides = tuple(a * s for a, s in zip(steps, access.strides, strict=True))
+    return Access(access.root, shape, strides, access.offset + moved)
+
+
 def seen_through(instr: Instr, access: Access) -> Access | None:
     """What a view primitive makes of ``access``; None where that would need a copy.
 

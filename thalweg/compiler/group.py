@@ -22,8 +22,8 @@ class Group:
         reduced: the axes that its reductions fold, None without any.
         members: slot -> "inner" (of the whole shape), "outer" (of the kept axes) or "reduce".
         stored: the members that are written to memory.
-        copy, watch: what a group of its own kind does instead: write a view row-major; look for class numbers
-            out of range.
+        copy, watch: what a group of its own kind does instead: write one view into another; look for class
+            numbers out of range.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -32,7 +32,7 @@ class Group:
         self.members: dict[int, str] = {}
         self.stored: set[int] = set()
         self.index = LATER
-        self.copy: tuple[int, Access, DType] | None = None
+        self.copy: tuple[Access, Access] | None = None
         self.watch: tuple[int, Access, DType, int] | None = None
 
     def row_shapes(self, axes: tuple[int, ...]) -> tuple[Shape, Shape]:

@@ -46,9 +46,10 @@ class _Nest:
 
     def write(self) -> None:
         if self.group.copy is not None:
-            slot, seen, _ = self.group.copy
-            value = self._read(seen, self.shape)
-            self._store(slot, value)
+            source, target = self.group.copy
+            value = self._read(source, self.shape)
+            k = self._add(Store(self._buffer(target.root), self._dtype(value), value, "", False))
+            self.words[k] = (target.offset, target.expanded(self.shape))
             self.names.append("copy")
             return
         if self.group.watch is not None:

@@ -82,6 +82,7 @@ class Plan:
         shapes: shape and dtype of every slot, those included.
         access: where each slot is seen in memory; this never changes in the course of a plan.
         numbers: the values of slots that are constants.
+        assumed: values of inputs, by slot, without which the plan does not hold.
     """
 
     steps: list[Step]
@@ -90,6 +91,7 @@ class Plan:
     shapes: dict[int, tuple[Shape, DType]]
     access: dict[int, Access]
     numbers: dict[int, Any]
+    assumed: dict[int, int]
 
     def __str__(self) -> str:
         return "\n".join(_line(step) for step in self.steps)

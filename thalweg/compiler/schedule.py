@@ -10,6 +10,7 @@ and what follows from these reductions along the kept axes (a row's maximum, its
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from ..ir.aval import Aval, Shape
 from ..ir.dtype import DType, bool_
 from ..ir.graph import Graph, Instr
-from .access import VIEWS, Access, dense_strides, seen_through, whole
+from .access import VIEWS, Access, dense_strides, part, seen_through, whole
 from .group import LATER, Group, Reading
 from .math import can_emit
 from .nest import kernel_step
@@ -52,14 +53,19 @@ _COSTLY = {
 }
 
 
-def schedule(graph: Graph) -> Plan:
-    """The steps that compute ``graph``'s outputs, each of whose buffers is row-major."""
-    return Scheduler(graph).plan()
+def schedule(graph: Graph, known: Mapping[int, int] | None = None) -> Plan:
+    """The steps that compute ``graph``'s outputs, each of whose buffers is row-major.
+
+    ``known``: values that inputs will have, by slot. Where views begin is an input of a graph; a plan that may assume
+    it (``Plan.assumed`` says which of them it did) looks through such views, another has them copied by host calls.
+    """
+    return Scheduler(graph, known or {}).plan()
 
 
 class Scheduler:
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, known: Mapping[int, int]) -> None:
+        self.graph, self.known = graph, known
+        self.assumed: dict[int, int] = {}
         self.avals: list[Aval | None] = list(graph.avals)
         self.made_by = {slot: instr for instr in graph.instrs for slot in instr.outs}
         self.access: dict[int, Access] = {}
@@ -88,7 +94,7 @@ class Scheduler:
         steps = [kernel_step(s, self) if isinstance(s, Group) else s for s in self.steps]
         shapes = {s: (a.shape, a.dtype) for s, a in enumerate(self.avals) if a is not None}
         kept = [s for s in steps if s is not None]
-        return Plan(kept, outputs, self.faults, shapes, self.access, self.numbers)
+        return Plan(kept, outputs, self.faults, shapes, self.access, self.numbers, self.assumed)
 
     def shape(self, slot: int) -> Shape:
         aval = self.avals[slot]
@@ -164,6 +170,12 @@ class Scheduler:
                 self._put(out)  # a scalar waits for nothing: all that comes later can use it
             if out in self._needed:
                 self.to_memory(out)
+        elif name == "split":
+            self._cut(instr)
+        elif name in ("cat", "pad", "unslice"):
+            self._put_together(instr)
+        elif name == "strided" and self._offset(instr) is not None:
+            self._stride(instr)
         elif name in REDUCTIONS or name == "take_class":
             self.access[out] = whole(out, self.shape(out))
             if name == "take_class":
@@ -171,6 +183,42 @@ class Scheduler:
             self._put(out)
         else:
             self._host(instr)
+
+    # Views that need more than their operand
+
+    def _cut(self, instr: Instr) -> None:
+        """The parts of ``split``."""
+        axis, sizes = instr.statics
+        source = self.access[instr.ins[0]]
+        starts = [0] * len(source.shape)
+        for slot, n in zip(instr.outs, sizes, strict=True):
+            shape = self.shape(slot)
+            self.access[slot] = part(source, shape, tuple(starts), (1,) * len(shape))
+            starts[axis] += n
+
+    def _offset(self, instr: Instr) -> int | None:
+        """Where a strided view begins, if that is known: a constant, assumed, or the only place where it fits."""
+        base, offset = instr.ins
+        root = self.access[offset].root
+        if root in self.numbers:
+            return int(self.numbers[root])
+        if root in self.known:
+            self.assumed[root] = self.known[root]
+            return self.known[root]
+        shape, strides = instr.statics
+        reach = sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+        return 0 if reach + 1 == prod(self.shape(base)) else None
+
+    def _stride(self, instr: Instr) -> None:
+        base, out = instr.ins[0], instr.outs[0]
+        source = self.access[base]
+        if source.expanded(source.shape) != dense_strides(source.shape):
+            source = self._in_order(base)
+        shape, strides = instr.statics
+        offset = self._offset(instr)
+        assert offset is not None
+        steps = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
+        self.access[out] = Access(source.root, shape, steps, source.offset + offset)
 
     def is_elementwise(self, instr: Instr) -> bool:
         name = instr.primitive.name
@@ -291,13 +339,43 @@ class Scheduler:
     def _copy(self, slot: int) -> int:
         """The slot, beyond the graph's, of a row-major copy of what ``slot`` shows."""
         if slot not in self.copies:
-            made = self._extra(self.shape(slot), self.dtype(slot))
-            group = Group(self.shape(slot))
-            group.copy = (made, self.access[slot], self.dtype(slot))
-            self._append(group, made)
-            self.in_memory.add(made)
-            self.copies[slot] = made
+            made = self.copies[slot] = self._extra(self.shape(slot), self.dtype(slot))
+            self._write(self.access[slot], self.access[made])
         return self.copies[slot]
+
+    def _write(self, source: Access, target: Access) -> None:
+        """Copy what one view shows into the memory that another shows."""
+        if not self.is_constant(source.root):
+            self.to_memory(source.root)
+        group = Group(target.shape)
+        group.copy = (source, target)
+        self._append(group, target.root)
+        self.in_memory.add(target.root)
+
+    def _put_together(self, instr: Instr) -> None:
+        """Write a value part by part: cat, pad, unslice."""
+        name, out = instr.primitive.name, instr.outs[0]
+        statics = instr.primitive.unpack(instr.statics)
+        whole_ = self.access[out] = whole(out, self.shape(out))
+        ndim = len(whole_.shape)
+        if name == "cat":
+            starts = [0] * ndim
+            for slot in instr.ins:
+                shape = self.shape(slot)
+                self._write(self.access[slot], part(whole_, shape, tuple(starts), (1,) * ndim))
+                starts[statics["axis"]] += shape[statics["axis"]]
+            return
+        ground = self.access[instr.ins[1]] if name == "pad" else self._zero(self.dtype(out))
+        self._write(ground, whole_)
+        inside = self.access[instr.ins[0]]
+        starts = statics["low"] if name == "pad" else statics["starts"]
+        steps = (1,) * ndim if name == "pad" else statics["steps"]
+        self._write(inside, part(whole_, inside.shape, starts, steps))
+
+    def _zero(self, dtype: DType) -> Access:
+        slot = self._extra((), dtype)
+        self.numbers[slot] = dtype.numpy.type(0)
+        return self.access[slot]
 
     def _extra(self, shape: Shape, dtype: DType) -> int:
         """A slot beyond the graph's."""

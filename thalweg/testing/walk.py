@@ -66,15 +66,20 @@ class _Memory:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.flat: dict[int, Array] = {}
+        self.missing: dict[
+            int, Array
+        ] = {}  # which elements of what kernels write are not yet written
 
     def read(self, slot: int) -> Array:
         assert slot in self.flat, f"%{slot} is read before it is written"
+        assert not self.missing.get(slot, np.False_).any(), f"%{slot} is read when partly written"
         return self.flat[slot]
 
     def to_write(self, slot: int) -> Array:
         if slot not in self.flat:
             shape, dtype = self.plan.shapes[slot]
             self.flat[slot] = np.zeros(prod(shape), dtype.numpy)
+            self.missing[slot] = np.ones(prod(shape), bool)
         return self.flat[slot]
 
     def seen(self, access: Access) -> Array:
@@ -177,7 +182,6 @@ class _Walker:
         size = prod(self.memory.plan.shapes[slot][0])
         places = self._points(k, s, size)
         assert np.unique(places).size == places.size, f"%{slot} is written twice"
-        assert places.size == size, f"%{slot} is written in part"
         value = self._value(s.arg)
         assert value.dtype == s.dtype.numpy, f"{value.dtype} is stored as {s.dtype}"
         self.writes.append((slot, places, np.broadcast_to(value, places.shape)))
@@ -187,6 +191,7 @@ class _Walker:
             flat = self.memory.to_write(slot)
             assert flat.dtype == values.dtype, f"%{slot} is {flat.dtype}, gets {values.dtype}"
             flat[places] = values
+            self.memory.missing[slot][places] = False
 
 
 def _n_words(s: Statement, dims: int) -> int:
