@@ -160,7 +160,10 @@ def _power_of_two(w: Writer, t: Type, n: str) -> str:
 
 
 def _exp(w: Writer, t: Type, args: tuple[str, ...]) -> str:
-    """x = n ln 2 + r, exp r by a polynomial, times 2**n in two factors so that subnormals come out right."""
+    """x = n ln 2 + r, exp r by a polynomial, times 2**n in two factors so that subnormals come out right.
+
+    What rounding loses of r and of 1 + r is carried along, so that little more than the last rounding is left.
+    """
     (x,) = args
     low, high = constant(t, -104.0), constant(t, 89.0)
     above = w.set(f"fcmp ogt {t} {x}, {low}")
@@ -169,15 +172,19 @@ def _exp(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     c = _select(w, t, below, c, high)
     scaled = w.set(f"fmul {t} {c}, {constant(t, 1.44269504088896341)}")
     n = w.intrinsic("rint", t, scaled)
-    r = w.intrinsic("fma", t, n, constant(t, -0.693359375), c)
-    r = w.intrinsic("fma", t, n, constant(t, 2.12194440e-4), r)
+    first = w.intrinsic("fma", t, n, constant(t, -0.693359375), c)
+    low_part = constant(t, 2.12194440e-4)
+    r = w.intrinsic("fma", t, n, low_part, first)
+    lost = w.intrinsic("fma", t, n, low_part, w.set(f"fsub {t} {first}, {r}"))  # in rounding r
     p = _polynomial(
         w, t, r,
         (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
     )  # fmt: skip
-    square = w.set(f"fmul {t} {r}, {r}")
-    p = w.intrinsic("fma", t, p, square, r)
-    p = w.set(f"fadd {t} {p}, {constant(t, 1.0)}")
+    rest_of_it = w.intrinsic("fma", t, p, w.set(f"fmul {t} {r}, {r}"), lost)
+    one = constant(t, 1.0)
+    total = w.set(f"fadd {t} {r}, {one}")
+    missed = w.set(f"fsub {t} {r}, {w.set(f'fsub {t} {total}, {one}')}")  # in rounding 1 + r
+    p = w.set(f"fadd {t} {total}, {w.set(f'fadd {t} {rest_of_it}, {missed}')}")
     ints = t.of("i32")
     whole = w.set(f"fptosi {t} {n} to {ints}")
     half = w.set(f"ashr {ints} {whole}, {constant(ints, 1)}")
@@ -227,10 +234,19 @@ def _log(w: Writer, t: Type, args: tuple[str, ...]) -> str:
 
 
 def _sigmoid(w: Writer, t: Type, args: tuple[str, ...]) -> str:
-    minus = w.set(f"fneg {t} {args[0]}")
+    """With e = exp -|x|, which never overflows: 1 / (1 + e), and e / (1 + e) below 0."""
+    (x,) = args
+    minus = w.set(f"fneg {t} {w.intrinsic('fabs', t, x)}")
     e = _exp(w, t, (minus,)) if t.element == "float" else _library(w, "exp", t, (minus,))
-    e = w.set(f"fadd {t} {e}, {constant(t, 1.0)}")
-    return w.set(f"fdiv {t} {constant(t, 1.0)}, {e}")
+    one = constant(t, 1.0)
+    below_zero = w.set(f"fcmp olt {t} {x}, {constant(t, 0.0)}")
+    total = w.set(f"fadd {t} {e}, {one}")
+    q = w.set(f"fdiv {t} {_select(w, t, below_zero, e, one)}, {total}")
+    # what rounding lost of 1 + e, times q / (1 + e), taken back
+    lost = w.set(f"fsub {t} {e}, {w.set(f'fsub {t} {total}, {one}')}")
+    inverse = _select(w, t, below_zero, w.set(f"fsub {t} {one}, {q}"), q)
+    share = w.set(f"fmul {t} {lost}, {inverse}")
+    return w.set(f"fsub {t} {q}, {w.set(f'fmul {t} {q}, {share}')}")
 
 
 def _tanh(w: Writer, t: Type, args: tuple[str, ...]) -> str:
