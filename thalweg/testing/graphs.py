@@ -44,6 +44,7 @@ class _Drawing:
         moves = (
             self.one, self.one, self.two, self.two, self.two, self.two, self.fold, self.fold, self.fold,
             self.view, self.view, self.product, self.choice, self.classes, self.cast, self.host,
+            self.parts,
         )  # fmt: skip
         while len(self.builder.instrs) < length:
             made = chance.choice(moves)()
@@ -177,6 +178,64 @@ class _Drawing:
         if not x.ndim or self.chance.random() < 0.5:
             return None
         return self.call("cumsum", x, axis=self.chance.randrange(x.ndim))
+
+    def parts(self) -> Var | None:
+        """Something cut up, or put together from several."""
+        x = self.floating()
+        if not x.ndim or not x.size:
+            return None
+        axis = self.chance.randrange(x.ndim)
+        return self.chance.choice((self.cat, self.pad, self.split, self.unslice, self.strided))(
+            x, axis
+        )
+
+    def cat(self, x: Var, axis: int) -> Var:
+        y = self.call("flip", x, axes=(axis,))
+        return self.call("cat", x, self.chance.choice((x, y, y * 2.0)), axis=axis)
+
+    def pad(self, x: Var, axis: int) -> Var:
+        low, high = [0] * x.ndim, [0] * x.ndim
+        low[axis] = self.chance.choice((0, 1, 2))
+        high[axis] = self.chance.choice((0, 3))
+        ground = self.builder.constant(self.chance.choice((0, 1.5)), self.float)
+        return self.call("pad", x, ground, low=tuple(low), high=tuple(high))
+
+    def unslice(self, x: Var, axis: int) -> Var:
+        shape, starts, steps = list(x.shape), [0] * x.ndim, [1] * x.ndim
+        shape[axis] = 2 * shape[axis] + 1
+        starts[axis] = 1
+        steps[axis] = 2
+        stops = tuple(shape)
+        return self.call(
+            "unslice",
+            x,
+            shape=stops,
+            starts=tuple(starts),
+            stops=stops,
+            steps=tuple(steps),
+        )
+
+    def strided(self, x: Var, axis: int) -> Var:
+        """All of ``x`` in a row, or two rows that overlap."""
+        shape: Shape = (x.size,)
+        strides: Shape = (1,)
+        at = 0
+        if x.size >= 4:
+            shape = (2, x.size // 2 - 1)
+            strides = (1, 2)
+            at = x.size % 2
+        offset = self.builder.constant(at, int64)
+        return self.call("strided", x, offset, shape=shape, strides=strides)
+
+    def split(self, x: Var, axis: int) -> Var | None:
+        n = x.shape[axis]
+        if n < 2:
+            return None
+        sizes = (n // 2, n - n // 2)
+        both: Any = self.call("split", x, axis=axis, sizes=sizes)
+        left, right = both
+        self.found.append(left)
+        return right
 
 
 def _broadcast(x: Shape, y: Shape) -> bool:
