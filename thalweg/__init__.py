@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import autograd, data, io, nn, optim, utils
+from . import autograd, backends, cuda, data, io, linalg, nn, optim, utils
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -105,6 +105,7 @@ from .tensor.creation import (
     zeros,
     zeros_like,
 )
+from .tensor.einsum import einsum, inner, kron, tensordot, vdot
 from .tensor.grids import (
     cartesian_prod,
     combinations,
@@ -115,7 +116,14 @@ from .tensor.grids import (
 from .tensor.indexing import (
     index_put,
 )
-from .tensor.inspection import finfo, iinfo, is_floating_point, is_tensor, result_type
+from .tensor.inspection import (
+    broadcast_shapes,
+    finfo,
+    iinfo,
+    is_floating_point,
+    is_tensor,
+    result_type,
+)
 from .tensor.joining import (
     block_diag,
     cat,
@@ -138,6 +146,7 @@ from .tensor.linear_algebra import (
     mv,
     outer,
 )
+from .tensor.logarithms import frac, logaddexp, logit, rad2deg, xlogy
 from .tensor.modes import (
     enable_grad,
     inference_mode,
@@ -146,6 +155,7 @@ from .tensor.modes import (
     no_grad,
     set_grad_enabled,
 )
+from .tensor.norms import cdist, trace
 from .tensor.parts import (
     atleast_1d,
     atleast_2d,
@@ -314,6 +324,7 @@ from .tensor.sorting import (
     sort,
     topk,
 )
+from .tensor.statistics import corrcoef, cov, diff, histc, quantile
 
 float, double, long, int, short = float32, float64, int64, int32, int16
 __version__ = "0.1.0"

@@ -90,6 +90,7 @@ from .pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from .resizing import PixelShuffle, PixelUnshuffle, Upsample
 from .sparse import Embedding
 
 __all__ = [
@@ -160,6 +161,8 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "ReLU",
@@ -185,6 +188,7 @@ __all__ = [
     "Threshold",
     "TripletMarginLoss",
     "Unflatten",
+    "Upsample",
     "ZeroPad1d",
     "ZeroPad2d",
     "functional",

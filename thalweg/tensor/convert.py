@@ -78,7 +78,7 @@ class ConvertMethods(TensorCore):
 
     @property
     def layout(self) -> str:
-        return "strided"
+        return "thalweg.strided"
 
     @property
     def itemsize(self) -> int:

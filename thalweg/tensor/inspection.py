@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.aval import broadcast_shapes as _common_shape
 from ..ir.aval import promote
 from ..ir.dtype import DType, get_default_dtype
 from ..runtime.value import number
-from .core import TensorCore
+from .core import Size, TensorCore
 
 
 def is_tensor(obj: Any) -> bool:
@@ -52,3 +53,8 @@ class iinfo:
         limits = np.iinfo(type.numpy)
         self.bits, self.dtype = limits.bits, type.name
         self.max, self.min = int(limits.max), int(limits.min)
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes (sequences of sizes, or one size each) broadcast to."""
+    return Size(_common_shape(*((s,) if isinstance(s, int) else tuple(s) for s in shapes)))

@@ -11,9 +11,12 @@ from .convert import ConvertMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
+from .einsum import NamedProductMethods
 from .indexing import IndexMethods
 from .inplace import assign
 from .linear_algebra import ProductMethods
+from .logarithms import LogarithmMethods
+from .norms import NormMethods
 from .parts import PartMethods
 from .pointwise import PointwiseMethods
 from .random import RandomMethods
@@ -21,6 +24,7 @@ from .reduce import ReduceMethods
 from .shape import ShapeMethods
 from .softmax import SoftmaxMethods
 from .sorting import SortMethods
+from .statistics import StatisticsMethods
 
 
 class Tensor(
@@ -33,6 +37,10 @@ class Tensor(
     SortMethods,
     SoftmaxMethods,
     ProductMethods,
+    NamedProductMethods,
+    NormMethods,
+    LogarithmMethods,
+    StatisticsMethods,
     RandomMethods,
     ConvertMethods,
     TensorCore,
@@ -42,6 +50,8 @@ class Tensor(
     ``Tensor(2, 3)`` is uninitialized (here: zeros) of that size; ``Tensor([[1, 2]])`` holds these numbers as
     floats. Prefer ``thalweg.tensor``.
     """
+
+    __module__ = "thalweg"  # its name to people, as `type(x)` prints it
 
     def __new__(cls, *data: Any, device: Any = None) -> Any:
         if len(data) == 1 and not isinstance(data[0], int):
@@ -75,6 +85,17 @@ class Tensor(
     def zero_(self) -> Tensor:
         """Write 0 everywhere."""
         return self.fill_(0)
+
+    def fill_diagonal_(self, fill_value: float, wrap: bool = False) -> Tensor:
+        """Write ``fill_value`` where all indices are equal; ``wrap`` starts again below, in a tall matrix."""
+        if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+            raise RuntimeError(
+                f"fill_diagonal_: wants 2 axes or more, of one size if more: the shape is {list(self.shape)}"
+            )
+        shape = tuple(self.shape)
+        mask = np.zeros(shape, np.bool_)
+        np.fill_diagonal(mask, True, wrap)
+        return self.masked_fill_(from_array(mask), fill_value)
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         """A new tensor of ``data``, in this tensor's type by default."""
