@@ -126,3 +126,15 @@ def test_a_record_that_fails_leaves_the_marks_right() -> None:
         assert first.grad.tolist() == [2 * v for v in first.tolist()]
         assert second.grad.tolist() == [1.0, 1.0]
         assert c.grad is None
+
+
+def test_kept_gradients_accumulate() -> None:
+    a = tw.tensor([2.0, 3.0], requires_grad=True)
+    c = a * a
+    c.retain_grad()
+    total = c.sum()
+    total.backward(retain_graph=True)
+    total.backward(retain_graph=True)
+    assert c.grad.tolist() == [2.0, 2.0] and a.grad.tolist() == [8.0, 12.0]
+    total.backward(inputs=[c])
+    assert c.grad.tolist() == [3.0, 3.0] and a.grad.tolist() == [8.0, 12.0]

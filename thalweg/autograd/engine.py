@@ -180,30 +180,26 @@ def run_backward(
         return walk_slowly(plan.order, roots, retain_graph, create_graph, only, capture)
     if capture is not None:
         return _capture(plan, capture, retain_graph)
-    retained = plan.retained() if plan.walk.retaining else []
+    targets_at: list[tuple[int, Any]] = plan.retained() if plan.walk.retaining else []
     if accumulate_into is not None:
-        retained += [
+        targets_at += [
             (plan.index[t._node] * OUTPUTS + t._nr, t)
             for t in accumulate_into
             if t._node in plan.index
         ]
-    leaves = []
-    sinks: list[tuple[int, Value | None]] = []
+    n_inside = len(targets_at)
     for i, end in enumerate(plan.walk.leaves, len(plan.walk.nodes)):
         leaf: Any = end.variable  # type: ignore[attr-defined]  # a leaf's node
         if only is None or id(leaf) in only:
-            leaves.append(leaf)
-            old = leaf._grad
-            sinks.append((i * OUTPUTS, None if old is None else old._read()))
-    results = plan.record([place for place, _ in retained], sinks)
-    if whole and len(roots) == 1 and not retained:
+            targets_at.append((i * OUTPUTS, leaf))
+    sinks = [(place, None if t._grad is None else t._grad._read()) for place, t in targets_at]
+    results = plan.record([], sinks)
+    if whole and len(roots) == 1 and not n_inside:
         remember(values[0][0], values[0][1], plan.walk.nodes, plan.walk.leaves, plan.structure)
     if not state.eager:
         state.trace.backward = True
-    for (_, tensor), value in zip(retained, results, strict=False):
+    for (_, tensor), value in zip(targets_at, results, strict=True):
         set_grad(tensor, value)
-    for leaf, value in zip(leaves, results[len(retained) :], strict=True):
-        set_grad(leaf, value)
     if not retain_graph:
         plan.free()
     return []
