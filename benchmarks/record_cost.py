@@ -1,4 +1,4 @@
-"""Python's share of a training step, outside NumPy: `python benchmarks/record_cost.py`.
+"""Python's share of a training step, outside programs: `python benchmarks/record_cost.py`.
 
 The loop is workload (a) of steps.py. A second run replaces every program by one that gives its last results
 again, so that only recording, the tape, the walk backward, the optimizer and the cut remain.
@@ -43,23 +43,23 @@ def main() -> None:
     run = make()
     run(300)
     whole = statistics.median(run(2000) for _ in range(7))
-    call, memory = Program.__call__, {}
+    call, memory = Program.run, {}
 
-    def remembered(self: Program, inputs: object) -> object:
+    def remembered(self: Program, inputs: object, tier: str, training: bool) -> object:
         if self not in memory:
-            memory[self] = call(self, inputs)
+            memory[self] = call(self, inputs, tier, training)
         return memory[self]
 
-    Program.__call__ = remembered
+    Program.run = remembered
     run(100)
     python = statistics.median(run(2000) for _ in range(7))
     if options.profile:
         profile = cProfile.Profile()
         profile.runcall(run, 5000)
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
-    Program.__call__ = call
+    Program.run = call
     print(
-        f"whole step {whole:6.1f} us\nPython     {python:6.1f} us\nNumPy      {whole - python:6.1f} us"
+        f"whole step {whole:6.1f} us\nPython     {python:6.1f} us\nprograms   {whole - python:6.1f} us"
     )
 
 
