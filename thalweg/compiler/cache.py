@@ -22,7 +22,7 @@ from .emit import emit
 from .loops import Kernel
 from .show import show
 
-_MOST_FILES, _MOST_KERNELS = 4096, 20_000
+_MOST_FILES, _MOST_BYTES, _MOST_KERNELS = 4096, 1 << 28, 20_000
 _known: OrderedDict[Kernel, int] = OrderedDict()
 
 
@@ -82,12 +82,19 @@ def _user_cache() -> Path:
 
 
 def _drop_oldest(folder: Path) -> None:
-    files = [p for p in folder.iterdir() if p.is_file()]
-    if len(files) > _MOST_FILES:
-        files.sort(key=lambda p: p.stat().st_mtime)
-        for p in files[: len(files) - _MOST_FILES // 2]:
-            with suppress(OSError):
-                p.unlink()
+    """Where there are too many files or bytes, keep the newest half of what is allowed."""
+    found = [(p.stat(), p) for p in folder.iterdir() if p.is_file()]
+    size = sum(stat.st_size for stat, _ in found)
+    if len(found) <= _MOST_FILES and size <= _MOST_BYTES:
+        return
+    found.sort(key=lambda pair: pair[0].st_mtime)
+    left = len(found)
+    for stat, p in found:
+        if left <= _MOST_FILES // 2 and size <= _MOST_BYTES // 2:
+            break
+        left, size = left - 1, size - stat.st_size
+        with suppress(OSError):
+            p.unlink()
 
 
 def _read(path: Path) -> bytes | None:

@@ -32,6 +32,7 @@ def _machine() -> Any:
     )
 
 
+@cache
 def identity() -> str:
     """What a compiled object depends on beside its source: LLVM, the processor and its features."""
     llvm = binding()

@@ -9,6 +9,7 @@ each unit of a command writes results of its own.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import platform
@@ -20,7 +21,19 @@ import numpy as np
 
 from ..compiler.cache import functions
 
-TICKET, NEXT, ACTIVE, FUNCTION, TABLE, META, COUNT, GRAIN, SLEEPERS, LIMIT = 0, 8, 16, 24, 25, 26, 27, 28, 32, 40
+TICKET, NEXT, ACTIVE, FUNCTION, TABLE, META, COUNT, GRAIN, SLEEPERS, LIMIT, QUIT = (
+    0,
+    8,
+    16,
+    24,
+    25,
+    26,
+    27,
+    28,
+    32,
+    40,
+    48,
+)
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
 _SPINS = 8000
@@ -33,10 +46,15 @@ entry:
   %active = getelementptr i64, ptr %pool, i64 16
   %sleepers = getelementptr i64, ptr %pool, i64 32
   %limit = getelementptr i64, ptr %pool, i64 40
+  %quit = getelementptr i64, ptr %pool, i64 48
   br label %wait
 wait:
   %seen = phi i64 [ 0, %entry ], [ %seen, %rest ], [ %ticket, %leave ], [ %seen, %awake ]
   %spins = phi i64 [ 0, %entry ], [ %more_spins, %rest ], [ 0, %leave ], [ 0, %awake ]
+  %over = load atomic i64, ptr %quit seq_cst, align 8
+  %leaving = icmp ne i64 %over, 0
+  br i1 %leaving, label %end, label %look
+look:
   %ticket = load atomic i64, ptr %pool seq_cst, align 8
   %odd = and i64 %ticket, 1
   %open = icmp eq i64 %odd, 1
@@ -76,6 +94,8 @@ work:
 leave:
   %a2 = atomicrmw sub ptr %active, i64 1 seq_cst
   br label %wait
+end:
+  ret void
 }}
 declare i64 @syscall(i64, ...)
 declare void @{pause_declared}
@@ -219,7 +239,9 @@ def is_supported() -> bool:
 
 def available_threads() -> int:
     """How many threads this process may use: affinity, the cgroup's quota, ``OMP_NUM_THREADS``."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     quota = _quota()
     if quota is not None:
         count = min(count, max(1, int(quota)))
@@ -230,19 +252,39 @@ def available_threads() -> int:
 
 
 def _quota() -> float | None:
-    """Processors that the cgroup grants, or None."""
+    """Processors that this process's cgroups grant, or None: the least of those above it."""
+    granted = [q for folder in _cgroups() if (q := _grant(folder)) is not None]
+    return min(granted, default=None)
+
+
+def _cgroups(
+    root: Path = Path("/sys/fs/cgroup"), listed: Path = Path("/proc/self/cgroup")
+) -> list[Path]:
+    """The folders of the cgroups that may limit this process, both versions, innermost first."""
+    folders: list[Path] = []
     try:
-        whole, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if whole == "max" else int(whole) / int(period)
-    except (OSError, ValueError):
-        pass
-    try:
-        folder = Path("/sys/fs/cgroup/cpu")
-        whole = (folder / "cpu.cfs_quota_us").read_text()
-        period = (folder / "cpu.cfs_period_us").read_text()
-        return None if int(whole) <= 0 else int(whole) / int(period)
-    except (OSError, ValueError):
-        return None
+        lines = listed.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "cpu" if controllers else root
+        inner = top / path.lstrip("/")
+        folders += [inner, *(p for p in inner.parents if p.is_relative_to(top))]
+    return list(dict.fromkeys([*folders, root, root / "cpu"]))
+
+
+def _grant(folder: Path) -> float | None:
+    """Processors that one cgroup's own files grant (version 2, then 1), or None."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            whole, period = " ".join((folder / n).read_text() for n in names).split()
+            return int(whole) / int(period) if whole != "max" and int(whole) > 0 else None
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return None
 
 
 class Pool:
@@ -286,8 +328,31 @@ class Pool:
         self.address = self.state.ctypes.data
         return self.address
 
+    def close(self) -> None:
+        """Let the workers leave native code; programs run on one thread from here on, until workers are started anew."""
+        if not self._workers:
+            return
+        self.state[QUIT] = 1
+        self.state[TICKET] += 2  # who is about to sleep on the old number does not
+        wake = ctypes.CDLL(None).syscall
+        place = ctypes.c_void_p(self.state.ctypes.data)
+        wake(
+            ctypes.c_long(_SYSCALL[platform.machine().lower()]),
+            place,
+            129,
+            2**31 - 1,
+            None,
+            None,
+            0,
+        )
+        for worker in self._workers:
+            worker.join(1.0)
+        if not any(w.is_alive() for w in self._workers):
+            self._forget()
+
 
 pool = Pool()
+atexit.register(pool.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=pool._forget)
 
