@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import autograd, backends, cuda, data, io, linalg, nn, optim, utils
+from . import autograd, backends, cuda, data, io, linalg, nn, optim, signal, special, utils
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -75,6 +75,34 @@ from .tensor.arithmetic import (
     sub,
     subtract,
     true_divide,
+)
+from .tensor.copies import (
+    alias_copy,
+    as_strided_copy,
+    conj,
+    conj_physical,
+    diagonal_copy,
+    diagonal_scatter,
+    expand_copy,
+    fill,
+    isreal,
+    narrow_copy,
+    permute_copy,
+    positive,
+    real,
+    resolve_conj,
+    resolve_neg,
+    slice_scatter,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    transpose_copy,
+    unbind_copy,
+    unfold_copy,
+    unsafe_chunk,
+    unsafe_split,
+    unsqueeze_copy,
+    view_copy,
 )
 from .tensor.counting import (
     bincount,
@@ -323,6 +351,19 @@ from .tensor.sorting import (
     nanmedian,
     sort,
     topk,
+)
+from .tensor.special import (
+    angle,
+    float_power,
+    fmax,
+    fmin,
+    heaviside,
+    isneginf,
+    isposinf,
+    ldexp,
+    logaddexp2,
+    sgn,
+    sinc,
 )
 from .tensor.statistics import corrcoef, cov, diff, histc, quantile
 

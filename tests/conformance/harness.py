@@ -40,9 +40,17 @@ def counterpart(name: str) -> Any:
     """The function or method here of that name, or None."""
     if name.startswith("nn.functional."):
         return getattr(tw.nn.functional, name.removeprefix("nn.functional."), None)
-    if "." in name:
-        return None
-    return getattr(tw, name, None) or getattr(tw.Tensor, name, None)
+    room: Any = tw
+    *path, last = name.split(".")
+    for part in path:
+        room = getattr(room, part, None)
+    found = getattr(room, last, None)
+    if path:
+        return found
+    if isinstance(found, tw.dtype):  # `tw.float` is a type; the table means the method
+        found = None
+    found = found or getattr(tw.Tensor, name, None)
+    return found.fget if isinstance(found, property) else found
 
 
 def ours(x: Any, grads: bool) -> Any:
@@ -52,6 +60,8 @@ def ours(x: Any, grads: bool) -> Any:
         return t.requires_grad_() if grads and x.requires_grad else t
     if isinstance(x, torch.dtype):
         return getattr(tw, str(x).removeprefix("torch."))
+    if isinstance(x, torch.device):
+        return str(x)
     if isinstance(x, torch.Size):
         return tuple(x)
     if isinstance(x, list | tuple):

@@ -339,6 +339,9 @@ def eye(
     return from_array(np.eye(n, m, dtype=(dtype or get_default_dtype()).numpy), requires_grad)
 
 
-def scalar_tensor(s: float, *, dtype: DType | None = None, device: DeviceLike = None) -> Tensor:
+def scalar_tensor(
+    s: float, *, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Tensor:
     """() one number."""
-    return full((), s, dtype=dtype or get_default_dtype(), device=device)
+    kind = dtype or get_default_dtype()
+    return full((), s, dtype=kind, device=device, requires_grad=requires_grad)

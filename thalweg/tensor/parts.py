@@ -271,9 +271,10 @@ def _roll(x: Var, shifts: tuple[int, ...], axes: tuple[int, ...]) -> Var:
     return x.reshape(shape)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """The order along each of ``dims`` turned round."""
-    axes = tuple(wrap_dim(a, input.ndim) for a in sizes_of(dims))
+def flip(input: Tensor, *axes_given: Any, dims: Any = None) -> Tensor:
+    """The order along each of ``dims`` turned round; any shape in, the same out."""
+    given = axes_given if dims is None else (dims,)
+    axes = tuple(wrap_dim(a, input.ndim) for a in sizes_of(given))
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"dim {list(axes)} appears multiple times in the list of dims")
     return dispatch(_flip, (input,), (axes if input.ndim else (),))

@@ -238,18 +238,32 @@ def std(
 
 @numpy_names
 def var_mean(
-    input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
 ) -> tuple[Tensor, Tensor]:
-    """The variance and the mean."""
-    return var(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+    """The variance and the mean over ``dim``; arguments as of ``var``."""
+    axes = None if isinstance(dim, bool) else dim
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, axes, keepdim)
 
 
 @numpy_names
 def std_mean(
-    input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
 ) -> tuple[Tensor, Tensor]:
-    """The standard deviation and the mean."""
-    return std(input, dim, correction=correction, keepdim=keepdim), mean(input, dim, keepdim)
+    """The standard deviation and the mean over ``dim``; arguments as of ``std``."""
+    axes = None if isinstance(dim, bool) else dim
+    spread = std(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, axes, keepdim)
 
 
 @op("AmaxBackward0")

@@ -28,7 +28,7 @@ def _peak(x: Var, axis: int) -> Var:
 def softmax_of(x: Var, axis: int) -> Var:
     """exp(x) over its sum along an axis; the largest is taken out first, so that exp cannot overflow."""
     if not x.ndim:
-        return x.ones_like()
+        return softmax_of(x.reshape((1,)), 0).reshape(())
     shifted = e.exp(x - _peak(x, axis)) if x.size else e.exp(x)
     return shifted / shifted.sum((axis,), True)
 
@@ -40,9 +40,13 @@ def _softmax(x: Var, axis: int, dtype: DType | None) -> Var:
 
 @op("LogSoftmaxBackward0")
 def _log_softmax(x: Var, axis: int, dtype: DType | None) -> Var:
-    x = x.astype(dtype) if dtype else floating(x)
+    return log_softmax_of(x.astype(dtype) if dtype else floating(x), axis)
+
+
+def log_softmax_of(x: Var, axis: int) -> Var:
+    """log(softmax(x)) along an axis; the largest is taken out first, so that exp cannot overflow."""
     if not x.ndim:
-        return x.zeros_like()
+        return log_softmax_of(x.reshape((1,)), 0).reshape(())
     if not x.size:
         return x
     shifted = x - _peak(x, axis)

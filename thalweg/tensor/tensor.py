@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
 from .convert import ConvertMethods
+from .copies import CopyMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
@@ -24,6 +26,7 @@ from .reduce import ReduceMethods
 from .shape import ShapeMethods
 from .softmax import SoftmaxMethods
 from .sorting import SortMethods
+from .special import SpecialMethods
 from .statistics import StatisticsMethods
 
 
@@ -41,6 +44,8 @@ class Tensor(
     NormMethods,
     LogarithmMethods,
     StatisticsMethods,
+    SpecialMethods,
+    CopyMethods,
     RandomMethods,
     ConvertMethods,
     TensorCore,
@@ -101,25 +106,34 @@ class Tensor(
         """A new tensor of ``data``, in this tensor's type by default."""
         return from_array(infer_array(data, dtype or self.dtype), requires_grad)
 
-    def new_zeros(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_zeros(
+        self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+        requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+    ) -> Tensor:  # fmt: skip
         """Zeros in this tensor's type by default."""
-        return from_array(np.zeros(size_of(size), (dtype or self.dtype).numpy), requires_grad)
+        given = sizes if size is None else (size,)
+        return self.new_full(given, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_ones(
+        self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+        requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+    ) -> Tensor:  # fmt: skip
         """Ones in this tensor's type by default."""
-        return from_array(np.ones(size_of(size), (dtype or self.dtype).numpy), requires_grad)
+        given = sizes if size is None else (size,)
+        return self.new_full(given, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_empty(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_empty(self, *sizes: Any, **made: Any) -> Tensor:
         """A tensor yet to be written, in this tensor's type by default."""
-        return self.new_zeros(*size, dtype=dtype, requires_grad=requires_grad)
+        return self.new_zeros(*sizes, **made)
 
     def new_full(
-        self, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
-    ) -> Tensor:
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+        requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+    ) -> Tensor:  # fmt: skip
         """``fill_value`` everywhere, in this tensor's type by default."""
-        return from_array(
-            np.full(size_of((size,)), fill_value, (dtype or self.dtype).numpy), requires_grad
-        )
+        as_device(device)
+        sizes = size_of(tuple(size) if isinstance(size, tuple | list) else (size,))
+        return from_array(np.full(sizes, fill_value, (dtype or self.dtype).numpy), requires_grad)
 
 
 set_result_class(Tensor)

@@ -1,0 +1,142 @@
+"""Functions of each element beyond the everyday ones: of signs, whole numbers, entropy and normal laws."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..ir.builder import Var
+from ..ir.dtype import bool_, float64
+from ..ops import elementwise as e
+from ..ops.composite import floating, op, promoted
+from .core import TensorCore
+from .pointwise import binary, unary
+
+
+def _prefer(x: Var, y: Var, best: Any) -> Var:
+    """The best of two, where a NaN is no candidate."""
+    x, y = promoted(x, y)
+    chosen = best(x, y)
+    if not x.dtype.is_floating_point:
+        return chosen
+    wide = chosen.shape
+    return e.where(y.ne(y), x.broadcast_to(wide), e.where(x.ne(x), y.broadcast_to(wide), chosen))
+
+
+@op("FmaxBackward0")
+def _fmax(x: Var, y: Var) -> Var:
+    return _prefer(x, y, lambda a, b: e.where(a >= b, a, b))
+
+
+@op("FminBackward0")
+def _fmin(x: Var, y: Var) -> Var:
+    return _prefer(x, y, lambda a, b: e.where(a <= b, a, b))
+
+
+@op("")
+def _heaviside(x: Var, values: Var) -> Var:
+    if x.dtype is not values.dtype:
+        raise RuntimeError(
+            f"heaviside is not yet implemented for tensors with different dtypes: {x.dtype} and "
+            f"{values.dtype}: convert one"
+        )
+    step = (x > 0).astype(x.dtype)
+    return e.where(x.eq(0), values, step)
+
+
+@op("Logaddexp2Backward0")
+def _logaddexp2(x: Var, y: Var) -> Var:
+    x, y = (floating(v) for v in promoted(x, y))
+    most = e.maximum(x, y)
+    gap = e.abs_(x - y)
+    nothing = gap.builder.full(gap.shape, 0, gap.dtype)
+    gap = e.where(x.eq(y), nothing, gap)
+    return most + e.log1p(e.exp2(-gap)) * (1 / math.log(2))
+
+
+@op("MulBackward0")
+def _ldexp(x: Var, other: Var) -> Var:
+    x, power = promoted(x, e.exp2(floating(other)))
+    return x * power
+
+
+@op("PowBackward1")
+def _float_power(x: Var, y: Var) -> Var:
+    return e.pow_(x.astype(float64), y.astype(float64))
+
+
+@op("SincBackward0")
+def _sinc(x: Var) -> Var:
+    x = floating(x)
+    zero = x.eq(0)
+    turned = e.where(zero, x.ones_like(), x) * math.pi
+    return e.where(zero, x.ones_like(), e.sin(turned) / turned)
+
+
+@op("SgnBackward0")
+def _sgn(x: Var) -> Var:
+    return x if x.dtype is bool_ else e.sign(x)
+
+
+@op("AngleBackward0")
+def _angle(x: Var) -> Var:
+    x = floating(x)
+    turned = e.where(x < 0, x.zeros_like() + math.pi, x.zeros_like())
+    return e.where(x.ne(x), x, turned)
+
+
+@op("")
+def _isposinf(x: Var) -> Var:
+    return e.isinf(x) & (floating(x) > 0)
+
+
+@op("")
+def _isneginf(x: Var) -> Var:
+    return e.isinf(x) & (floating(x) < 0)
+
+
+@op("SpecialXlog1PyBackward0")
+def _xlog1py(x: Var, y: Var) -> Var:
+    x, y = (floating(v) for v in promoted(x, y))
+    nothing = x.eq(0) & y.eq(y)
+    product = x * e.log1p(y)
+    return e.where(nothing, product.zeros_like(), product)
+
+
+@op("SpecialEntrBackward0")
+def _entr(x: Var) -> Var:
+    x = floating(x)
+    inside = x > 0
+    safe = e.where(inside, x, x.ones_like())
+    outside = e.where(x < 0, x.zeros_like() - math.inf, x.zeros_like())
+    value = e.where(inside, -(safe * e.log(safe)), outside)
+    return e.where(x.ne(x), x, value)
+
+
+@op("SpecialNdtrBackward0")
+def _ndtr(x: Var) -> Var:
+    return (e.erf(floating(x) * math.sqrt(0.5)) + 1) * 0.5
+
+
+fmax = binary("fmax", _fmax, "", "The larger of each pair; a NaN gives way to the other.")
+fmin = binary("fmin", _fmin, "", "The smaller of each pair; a NaN gives way to the other.")
+heaviside = binary("heaviside", _heaviside, "", "0 below zero, 1 above, the other's value at zero.")
+logaddexp2 = binary("logaddexp2", _logaddexp2, "", "log2(2**x + 2**y) without overflow.")
+ldexp = binary("ldexp", _ldexp, "", "x * 2**other.")
+float_power = binary("float_power", _float_power, "", "x**other in float64.")
+xlog1py = binary("xlog1py", _xlog1py, "", "x * log1p(y), and 0 where x is 0.")
+sinc = unary("sinc", _sinc, "", "sin(pi x) / (pi x), and 1 at 0.")
+sgn = unary("sgn", _sgn, "", "-1, 0 or 1.")
+angle = unary("angle", _angle, "", "0 for numbers from 0 up, pi below.")
+isposinf = unary("isposinf", _isposinf, "", "Where x is positive infinity.")
+isneginf = unary("isneginf", _isneginf, "", "Where x is negative infinity.")
+entr = unary("entr", _entr, "", "-x log(x); 0 at 0 and -inf below.")
+ndtr = unary("ndtr", _ndtr, "", "The share of the standard normal law below x.")
+
+
+class SpecialMethods(TensorCore):
+    """Tensor's methods of this room."""
+
+    fmax, fmin, heaviside, logaddexp2, ldexp = fmax, fmin, heaviside, logaddexp2, ldexp
+    float_power, sinc, sgn, angle = float_power, sinc, sgn, angle
+    isposinf, isneginf = isposinf, isneginf
