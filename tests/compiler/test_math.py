@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_where(dtype):
 
 def bits_of_every_size() -> np.ndarray:
     """Float32 numbers spread evenly over all their bit patterns, NaNs aside."""
-    x = np.arange(0, 1 << 32, 12_347, np.uint64).astype(np.uint32).view(np.float32)
+    x = np.arange(0, 1 << 32, 32_347, np.uint64).astype(np.uint32).view(np.float32)
     return x[~np.isnan(x)]
 
 
@@ -132,6 +133,7 @@ def bits_of_every_size() -> np.ndarray:
         ("exp", np.exp, 0.7),
         ("log", np.log, 1.0),
         ("tanh", np.tanh, 1.5),
+        ("erf", np.vectorize(math.erf), 2.0),
         ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 2.0),
     ],
 )

@@ -62,7 +62,7 @@ def test_auto_goes_over_at_the_third_round_of_a_training_loop(monkeypatch):
     monkeypatch.setattr(
         native.NativeProgram,
         "__init__",
-        lambda self, graph: made.append(graph) or init(self, graph),
+        lambda self, *args: made.append(self) or init(self, *args),
     )
     tw.clear_caches()
     with tw.tier("auto"):
@@ -351,3 +351,23 @@ def test_a_native_program_holds_no_results():
         state.trace.run()
         gc.collect()
         assert alive() is None
+
+
+def test_slices_that_move_get_programs_of_their_own(monkeypatch):
+    """A number that a plan builds on is looked at in each call."""
+    w = nn.Parameter(tw.arange(40.0).reshape(20, 2))
+    made = []
+    init = native.NativeProgram.__init__
+
+    def note(self, *args, **kwargs):
+        made.append(self)
+        init(self, *args, **kwargs)
+
+    monkeypatch.setattr(native.NativeProgram, "__init__", note)
+    with tw.tier("native"):
+        for start in (3, 5, 3, 7, 9, 11, 13, 2, 5):
+            part = (w * 2)[start : start + 4] * 3
+            np.testing.assert_array_equal(
+                part.detach().numpy(), 6 * np.arange(40.0).reshape(20, 2)[start : start + 4]
+            )
+    assert len(made) <= 5

@@ -1,8 +1,8 @@
 """Elementwise primitives as LLVM IR, in one lane or in sixteen.
 
-Note: float32 functions. exp, log, tanh and sigmoid are branch-free polynomials with the coefficients of the
-Cephes library (S. Moshier 1992), within 2 ulp of float64's result. Other functions, and float64's, are calls of
-the C library, one for each lane.
+Note: float32 functions. exp, log, tanh, sigmoid and erf are branch-free polynomials, the first four with the
+coefficients of the Cephes library (S. Moshier 1992), within 2 ulp of float64's result. Other functions, and float64's, are in
+vectors.py; what isn't there either is a call of the C library for each lane.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir.dtype import DType
+from . import vectors
 from .text import Type, Writer, constant, type_of
 
 Rule = Callable[[Writer, Type, tuple[str, ...]], str]
 
-_LIBRARY = {  # the C library's name where it is not the primitive's
-    "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
-    "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh",
-    "cosh": "cosh", "tanh": "tanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "erf": "erf", "pow": "pow",
-    "atan2": "atan2", "hypot": "hypot", "fmod": "fmod",
+_LIBRARY = {  # functions that the C library has, by the same names
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "asinh", "acosh", "atanh", "erf", "pow", "atan2", "hypot", "fmod",
 }  # fmt: skip
 _INTRINSIC = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -72,7 +71,10 @@ def compute(
     rule = _RULES.get(op)
     if rule is not None and (t.element == "float" or op not in _LIBRARY):
         return rule(w, t, args)
-    return _library(w, _LIBRARY[op], t, args)
+    written = vectors.write(w, op, t, args)
+    if written is not None:
+        return written
+    return vectors.in_each_lane(w, op + ("f" if t.element == "float" else ""), t, args)
 
 
 def _test(w: Writer, op: str, dtype: DType, t: Type, args: tuple[str, ...]) -> str:
@@ -120,20 +122,6 @@ def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
     if have.name != "bool" and want.itemsize < have.itemsize:
         return w.set(f"trunc {t} {x} to {to}")
     return w.set(f"{'sext' if have.is_signed else 'zext'} {t} {x} to {to}")
-
-
-def _library(w: Writer, name: str, t: Type, args: tuple[str, ...]) -> str:
-    """A function of the C library in each lane."""
-    name += "f" if t.element == "float" else ""
-    one = Type(t.element, 1)
-    if t.lanes == 1:
-        return w.call(name, one, *((one, a) for a in args))
-    result = "poison"
-    for lane in range(t.lanes):
-        given = [w.set(f"extractelement {t} {a}, i32 {lane}") for a in args]
-        value = w.call(name, one, *((one, a) for a in given))
-        result = w.set(f"insertelement {t} {result}, {t.element} {value}, i32 {lane}")
-    return result
 
 
 # Float rules
@@ -237,7 +225,7 @@ def _sigmoid(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     """With e = exp -|x|, which never overflows: 1 / (1 + e), and e / (1 + e) below 0."""
     (x,) = args
     minus = w.set(f"fneg {t} {w.intrinsic('fabs', t, x)}")
-    e = _exp(w, t, (minus,)) if t.element == "float" else _library(w, "exp", t, (minus,))
+    e = _exp(w, t, (minus,)) if t.element == "float" else str(vectors.write(w, "exp", t, (minus,)))
     one = constant(t, 1.0)
     below_zero = w.set(f"fcmp olt {t} {x}, {constant(t, 0.0)}")
     total = w.set(f"fadd {t} {e}, {one}")
@@ -270,6 +258,34 @@ def _tanh(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     return _select(w, t, small, near, far)
 
 
+def _erf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    """x + x p(x**2) up to 1; beyond, 1 - exp(q(|x|)), where q is log erfc; 1 from 4 on.
+
+    Both polynomials are weighted least squares over Chebyshev points, reweighted towards the least largest error.
+    """
+    (x,) = args
+    size = w.intrinsic("fabs", t, x)
+    square = w.set(f"fmul {t} {x}, {x}")
+    p = _polynomial(
+        w, t, square,
+        (7.853857708e-05, -8.010192521e-04, 5.188327560e-03, -2.6853811869e-02, 1.12835851470e-01, -3.76126258241e-01,
+         1.28379165727e-01),
+    )  # fmt: skip
+    near = w.intrinsic("fma", t, p, x, x)
+    four = constant(t, 4.0)
+    bounded = _select(w, t, w.set(f"fcmp olt {t} {size}, {four}"), size, four)
+    q = _polynomial(
+        w, t, bounded,
+        (-2.149611370e-05, 4.39106374208e-04, -4.193611092294e-03, 2.5178967813602e-02, -1.083724786003553e-01,
+         -6.332626121873602e-01, -1.12955683039, 1.83444147541e-04),
+    )  # fmt: skip
+    far = w.set(f"fsub {t} {constant(t, 1.0)}, {_exp(w, t, (q,))}")
+    far = w.intrinsic("copysign", t, far, x)
+    small = w.set(f"fcmp olt {t} {size}, {constant(t, 1.0)}")
+    result = _select(w, t, small, near, far)
+    return _select(w, t, w.set(f"fcmp uno {t} {x}, {x}"), x, result)
+
+
 def _sign(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     (x,) = args
     zero = constant(t, 0.0)
@@ -299,6 +315,7 @@ _RULES: dict[str, Rule] = {
     "exp": _exp,
     "log": _log,
     "tanh": _tanh,
+    "erf": _erf,
     "sigmoid": _sigmoid,
     "sign": _sign,
     "neg": lambda w, t, a: w.set(f"fneg {t} {a[0]}"),

@@ -14,6 +14,7 @@ from ..compiler.cache import addresses
 from ..compiler.plan import HostStep, KernelStep, Plan
 from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
+from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
 from .arena import arena, lay_out
 from .contraction import contraction_command
@@ -21,6 +22,7 @@ from .driver import driver
 from .pool import pool
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
+_FAMILY = 4  # programs of one graph that assume whole numbers
 _SHARED = 1 << 19  # work of a kernel from which threads share it
 
 
@@ -31,13 +33,24 @@ class Fault(Exception):
 class NativeProgram:
     """A graph compiled. Calling it maps a list of arrays and numbers to a tuple of new arrays.
 
+    Note: assumed numbers. With ``inputs`` the plan may build on the whole numbers among them (where a slice begins);
+    a call with others goes to another program of the family, which is made if need be. After a few, one is made that
+    assumes nothing.
+
     Raises:
         Fault: a check on values failed; no result was kept.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[Any] | None = None,
+        family: list[NativeProgram] | None = None,
+    ) -> None:
         self.graph = graph
-        self.plan = schedule(graph)
+        self.family = [] if family is None else family
+        self.family.append(self)
+        self.plan = schedule(graph, None if inputs is None else _whole_numbers(graph, inputs))
         show("schedule", self.plan)
         self._places()
         self._commands()
@@ -129,6 +142,14 @@ class NativeProgram:
         """Whether there is anything but host calls."""
         return len(self.commands) > 0
 
+    def _elsewhere(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Run on the program of the family that these numbers are for."""
+        for program in self.family:
+            if all(inputs[s] == v for s, v in program.plan.assumed.items()):
+                return program(inputs)
+        few = len(self.family) < _FAMILY
+        return NativeProgram(self.graph, inputs if few else None, self.family)(inputs)
+
     def _settle(self) -> None:
         """Lay the intermediate results into the arena, which is another than last time."""
         self.memory = memory = arena.memory(self.arena_size)
@@ -157,7 +178,14 @@ class NativeProgram:
         n_inputs = self.graph.n_inputs
         if n_inputs:
             lines.append(f"    {', '.join(f'v{i}' for i in range(n_inputs))}, = inputs")
-        lines += [f"    v{self.arrays_in[n]} = asarray(v{self.arrays_in[n]}, order='C')" for n in self.unsure]
+        if self.plan.assumed:
+            names["elsewhere"] = self._elsewhere
+            others = " or ".join(f"v{s} != {v}" for s, v in self.plan.assumed.items())
+            lines.append(f"    if {others}: return elsewhere(inputs)")
+        lines += [
+            f"    v{self.arrays_in[n]} = asarray(v{self.arrays_in[n]}, order='C')"
+            for n in self.unsure
+        ]
         for n, slot in enumerate(self.made):
             names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
             lines.append(f"    v{slot} = empty(shape{n}, dtype{n})")
@@ -166,7 +194,9 @@ class NativeProgram:
             lines.append(f"    pack(objects, 0, {', '.join(objects)})")
         if self.weak:
             lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
-        lines.append("    workers = 0" if self.small else "    workers = pool.address or pool.start()")
+        lines.append(
+            "    workers = 0" if self.small else "    workers = pool.address or pool.start()"
+        )
         lines += self._calls(names)
         for n, slot in enumerate(self.plan.faults):
             lines.append(f"    if held[{slot}]: raise Fault({n})")
@@ -201,8 +231,12 @@ class NativeProgram:
             elif slot < self.graph.n_inputs:
                 text = f"asarray(v{slot})"
             else:
-                text = f"held.pop({slot})" if self.plan.outputs.count(slot) == 1 else f"held[{slot}]"
-            found.append(text if self.plan.shapes[slot][0] == shape else f"reshape({text}, {shape})")
+                text = (
+                    f"held.pop({slot})" if self.plan.outputs.count(slot) == 1 else f"held[{slot}]"
+                )
+            found.append(
+                text if self.plan.shapes[slot][0] == shape else f"reshape({text}, {shape})"
+            )
         return found
 
     def timed(self, inputs: Sequence[Any]) -> list[float]:
@@ -268,6 +302,11 @@ class NativeProgram:
             flat, access.shape, tuple(s * size for s in access.strides), writeable=False
         )
         return seen
+
+
+def _whole_numbers(graph: Graph, inputs: Sequence[Any]) -> dict[int, int]:
+    avals = graph.avals[: graph.n_inputs]
+    return {s: inputs[s] for s, a in enumerate(avals) if a is WEAK_INT}
 
 
 def _grain(step: KernelStep) -> int:

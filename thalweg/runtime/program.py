@@ -49,7 +49,7 @@ class Program:
                 results = self(inputs)
                 self._rounds += 1
                 return results
-            self._compile()
+            self._compile(inputs)
             if self._refused:
                 return self(inputs)
         try:
@@ -59,11 +59,11 @@ class Program:
             self._refuse("running", error)
             return found
 
-    def _compile(self) -> None:
+    def _compile(self, inputs: Sequence[Any]) -> None:
         from .native import NativeProgram
 
         try:
-            native = NativeProgram(self.graph)
+            native = NativeProgram(self.graph, inputs)
         except Exception as error:
             self._refuse("compiling", error)
             return
