@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-PASSES = "sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg,dce"
+# Kernels come with explicit vectors: of LLVM's usual pipeline (O2) these are enough. They give kernels as fast in
+# less than half of the time.
+PASSES = ("sroa", "instruction_combine", "simplify_cfg", "loop_rotate", "loop_simplify", "new_gvn", "instruction_combine", "simplify_cfg")  # fmt: skip
 
 
 class LinkError(RuntimeError):
@@ -38,7 +40,7 @@ def identity() -> str:
     llvm = binding()
     version = ".".join(map(str, llvm.llvm_version_info))
     features = llvm.get_host_cpu_features().flatten()
-    return f"{version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features} {PASSES}"
+    return f"{version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features} {' '.join(PASSES)}"
 
 
 def wide_vectors() -> str:
@@ -72,7 +74,9 @@ def to_object(text: str) -> bytes:
 
 
 def _run(builder: Any, module: Any) -> None:
-    passes = builder.getModulePassManager()
+    passes = binding().create_new_module_pass_manager()
+    for name in PASSES:
+        getattr(passes, f"add_{name}_pass")()
     passes.run(module, builder)
 
 

@@ -39,13 +39,13 @@ def contraction_command(
 def _leading(x: Operand, rows: int, columns: int) -> tuple[int, int]:
     """Whether a matrix lies plain or turned, and its leading dimension; the schedule saw to it that one is so."""
     if (x.column == 1 or columns == 1) and (x.row >= columns or rows == 1):
-        return _PLAIN, max(x.row, columns)
-    return _TURNED, max(x.column, rows)
+        return _PLAIN, max(x.row, columns, 1)
+    return _TURNED, max(x.column, rows, 1)
 
 
 def _tile(m: int, n: int, k: int) -> tuple[int, int]:
     if m * n * k <= _ONE_TILE:
-        return m, n
+        return max(m, 1), max(n, 1)  # an empty product is no tile
     if m >= n:
         return _share(m), n
     return m, _share(n)
