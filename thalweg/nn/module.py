@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 from ..ir.dtype import DType, float32, float64
+from ..runtime.state import state
+from ..runtime.trace import LONG
 from ..tensor import Tensor
 from ..tensor.modes import no_grad
 from .hooks import Hooked, everywhere
@@ -62,15 +66,23 @@ class Module(Tree, State, Hooked):
             f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
         )
 
-    # Calling. This is the one way into ``forward``: what the recorder wants to know of an outermost call
-    # (where it begins, ends, or is left by an exception) belongs here.
+    # Calling. This is the one way into ``forward``. A long trace is cut where an outermost call begins, and any
+    # where an exception leaves one: at the same places of the loop each time.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked or everywhere.any:
-            return self._call_hooked(args, kwargs)
-        if kwargs or len(args) != 1:
-            return self.forward(*args, **kwargs)
-        return self.forward(args[0])
+        if len(state.here.trace.values) > LONG and state.here.trace.is_long() and _is_outermost():
+            state.here.trace.run()
+        try:
+            if self._hooked or everywhere.any:
+                return self._call_hooked(args, kwargs)
+            if kwargs or len(args) != 1:
+                return self.forward(*args, **kwargs)
+            return self.forward(args[0])
+        except Exception:
+            if _is_outermost():
+                with suppress(Exception):  # what failed in the run raises again where it is read
+                    state.here.trace.run()
+            raise
 
     # Registering
 
@@ -316,6 +328,16 @@ class Module(Tree, State, Hooked):
             f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()
         ]
         return _block(self._get_name(), parts, children)
+
+
+def _is_outermost() -> bool:
+    """Whether the call that asks was not made from within another module's."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code is Module.__call__.__code__:
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return True
 
 
 def _block(name: str, parts: list[str], children: list[str]) -> str:

@@ -30,7 +30,7 @@ Op = Callable[..., Any]
 Ref = int | None
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MAX_GRAPHS, _MAX_POSITIONS = 50_000, 100_000
-_LONG, _TOO_LONG = 200, 5_000
+LONG, _TOO_LONG = 200, 5_000
 _generations = itertools.count(1)
 _new = object.__new__
 
@@ -311,7 +311,7 @@ class Trace:
         return (node.is_leaf, self.n_ends, nr)
 
     def is_long(self) -> bool:
-        return len(self.values) > _LONG and not self.backward
+        return len(self.values) > LONG and not self.backward
 
     def overwrite(self, storage: Storage, value: Value) -> None:
         """Put a pending value into ``storage``, to be taken back if this trace fails.
