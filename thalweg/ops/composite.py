@@ -10,17 +10,22 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, get_default_dtype
 from ..ir.primitive import Primitive
 
+Shown = int | tuple[str, tuple[Any, ...]]
+
 
 class Op:
     """A function over Vars with the name its tape node prints.
 
-    ``node`` may be a function of the operands' avals where PyTorch's name depends on them.
+    ``shows`` are the operands that the node's ``next_functions`` lists, in PyTorch's order; None: all. A pair
+    (name, operands) among them stands for a node that PyTorch has there and that is part of this one here.
     """
 
-    def __init__(self, function: Callable[..., Any], node: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], node: str, shows: tuple[Shown, ...] | None = None
+    ) -> None:
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self.function, self.node = function, node
+        self.function, self.node, self.shows = function, node, shows
 
     def __call__(self, *operands: Any) -> Any:
         return self.function(*operands)
@@ -29,9 +34,9 @@ class Op:
         return f"<op {self.__name__}>"
 
 
-def op(node: str) -> Callable[[Callable[..., Any]], Op]:
-    """Make a function over Vars an Op whose tape node is called ``node``."""
-    return lambda function: Op(function, node)
+def op(node: str, shows: tuple[Shown, ...] | None = None) -> Callable[[Callable[..., Any]], Op]:
+    """Make a function over Vars an Op whose tape node is called ``node`` and lists what ``shows`` says."""
+    return lambda function: Op(function, node, shows)
 
 
 def promoted(*operands: Var) -> tuple[Var, ...]:

@@ -33,14 +33,14 @@ def _scaled(y: Var, dtype: DType, alpha: Var | None) -> Var:
     return y & factor if dtype is bool_ else y * factor
 
 
-@op("AddBackward0")
+@op("AddBackward0", (0, 1))
 def _add(x: Var, y: Var, alpha: Var | None = None) -> Var:
     x, y = promoted(x, y)
     y = _scaled(y, x.dtype, alpha)
     return x | y if x.dtype is bool_ else x + y
 
 
-@op("SubBackward0")
+@op("SubBackward0", (0, 1))
 def _sub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     if bool_ in (x.dtype, y.dtype):
         raise RuntimeError(
@@ -50,9 +50,12 @@ def _sub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     return x - _scaled(y, x.dtype, alpha)
 
 
-@op("RsubBackward1")
+@op("RsubBackward1", (0,))
 def _rsub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     return _sub(y, x, alpha)
+
+
+_rsub_tensor = Op(_rsub.function, "RsubBackward0", (0, 1))
 
 
 @op("MulBackward0")
@@ -84,7 +87,7 @@ def _pow(x: Var, y: Var) -> Var:
     return x**y
 
 
-_pow_of_number = Op(_pow.function, "PowBackward2")
+_pow_of_number = Op(_pow.function, "PowBackward2", (1,))
 
 
 @op("PowBackward0")
@@ -121,7 +124,8 @@ def sub(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = No
 
 def rsub(input: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
     """``other - alpha * input``, broadcast."""
-    return dispatch(_rsub, (input, other) if alpha == 1 else (input, other, alpha))
+    chosen = _rsub_tensor if isinstance(other, TensorCore) else _rsub
+    return dispatch(chosen, (input, other) if alpha == 1 else (input, other, alpha))
 
 
 def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
@@ -241,7 +245,7 @@ def logical_xor(input: Tensor, other: Any) -> Tensor:
     return dispatch(_logical, (input, other), ("xor",))
 
 
-@op("ClampBackward1")
+@op("ClampBackward1", (0,))
 def _clamp(x: Var, low: Var | None, high: Var | None) -> Var:
     """At a bound the gradient passes, as in PyTorch (``clamp_min(0.)`` at 0 gives 1)."""
     x, *bounds = promoted(*(v for v in (x, low, high) if v is not None))
@@ -254,11 +258,11 @@ def _clamp(x: Var, low: Var | None, high: Var | None) -> Var:
     return x
 
 
-_clamp_by_tensor = Op(_clamp.function, "ClampBackward0")
-_clamp_min_number = Op(_clamp.function, "ClampMinBackward0")
-_clamp_max_number = Op(_clamp.function, "ClampMaxBackward0")
-_clamp_min = Op(_clamp.function, "ClampMinBackward1")
-_clamp_max = Op(_clamp.function, "ClampMaxBackward1")
+_clamp_by_tensor = Op(_clamp.function, "ClampBackward0", (0, 1, 2))
+_clamp_min_number = Op(_clamp.function, "ClampMinBackward0", (0,))
+_clamp_max_number = Op(_clamp.function, "ClampMaxBackward0", (0,))
+_clamp_min = Op(_clamp.function, "ClampMinBackward1", (0, 1))
+_clamp_max = Op(_clamp.function, "ClampMaxBackward1", (0, 2))
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
@@ -301,7 +305,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     return dispatch(_lerp, (input, end, weight))
 
 
-@op("AddcmulBackward0")
+@op("AddcmulBackward0", (0, 1, 2))
 def _addcmul(x: Var, a: Var, b: Var, value: Var) -> Var:
     x, a, b, value = promoted(x, a, b, value)
     return x + value * a * b
@@ -312,7 +316,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
     return dispatch(_addcmul, (input, tensor1, tensor2, value))
 
 
-@op("AddcdivBackward0")
+@op("AddcdivBackward0", (0, 1, 2))
 def _addcdiv(x: Var, a: Var, b: Var, value: Var) -> Var:
     x, a, b, value = promoted(x, a, b, value)
     return x + value * (a / b)
@@ -327,7 +331,9 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 def _round(x: Var, decimals: int) -> Var:
     if x.dtype is bool_:
         raise NotImplementedError("round: not implemented for bool: convert the tensor first")
-    if not x.dtype.is_floating_point or decimals == 0:
+    if not x.dtype.is_floating_point:
+        return x
+    if decimals == 0:
         return e.round_(x)
     scale = 10.0 ** abs(decimals)
     return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale

@@ -177,8 +177,8 @@ class Tape:
 
     __slots__ = ("kind", "vjp", "ends", "saved_inputs", "saved_outputs", "avals", "floating")
 
-    def __init__(self, name: str, vjp: Vjp, avals: tuple[Aval, ...], wanted: list[bool]) -> None:
-        self.kind = Node.kind(name)
+    def __init__(self, op: Op, vjp: Vjp, avals: tuple[Aval, ...], wanted: list[bool]) -> None:
+        self.kind = Node.kind(op.node, op.shows)
         self.vjp, self.avals = vjp, avals
         ends = [k is not None for k in vjp.reaches]
         self.ends = None if ends == wanted else ends
@@ -196,7 +196,7 @@ def tape_of(op: Op, graph: Graph, wanted: int) -> Tape:
         which = [bool(wanted >> k & 1) for k in range(graph.n_inputs)]
         gradient = vjp(graph, tuple(which), tuple(a.dtype.is_floating_point for a in avals))
         flows = any(k is not None for k in gradient.reaches)
-        found = graph.vjps[wanted] = Tape(op.node, gradient, avals, which) if flows else NO_TAPE
+        found = graph.vjps[wanted] = Tape(op, gradient, avals, which) if flows else NO_TAPE
     return found
 
 

@@ -39,14 +39,14 @@ def _front(rank: int, axes: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
     return (*axes, *(a for a in range(rank) if a not in axes)), 0
 
 
-@op("IndexBackward0")
+@op("IndexBackward0", (0,))
 def _index(x: Var, *operands: Any) -> Var:
     *indices, axes = operands
     order, axis = _front(x.ndim, axes)
     return i.index(x.permute(order), *indices, axis=axis, signed=True)
 
 
-@op("IndexPutBackward0")
+@op("IndexPutBackward0", (0, 1))
 def _index_put(x: Var, value: Var, *operands: Any) -> Var:
     *indices, axes, accumulate = operands
     order, axis = _front(x.ndim, axes)
@@ -58,7 +58,7 @@ def _index_put(x: Var, value: Var, *operands: Any) -> Var:
     return done.permute(back)
 
 
-@op("IndexPutBackward0")
+@op("IndexPutBackward0", (0, 2))
 def _mask_put(x: Var, mask: Var, value: Var, axis: int) -> Var:
     """One value written where ``mask`` (which covers the axes from ``axis`` on) is true."""
     shape = (*mask.shape, *(1,) * (x.ndim - axis - mask.ndim))

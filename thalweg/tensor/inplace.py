@@ -19,7 +19,7 @@ def _copy_slices(base: Any, value: Any, offset: Any, shape: Any, strides: Any) -
     return strided_write(base, value.astype(base.dtype), offset, shape=shape, strides=strides)
 
 
-_COPY_SLICES = Op(_copy_slices, "CopySlices")
+_COPY_SLICES = Op(_copy_slices, "CopySlices", (0, 1))
 
 
 def _overwritten(old: Var, new: Var) -> Var:
@@ -95,6 +95,8 @@ def put(target: Any, new: Any) -> Any:
     if base is None:
         if not new.requires_grad:
             new = dispatch(_OVERWRITTEN, (target, new))
+        elif new._node is None:  # a leaf: the target needs a node of its own
+            new = dispatch(_convert, (new,), (new.dtype, tuple(new.shape)))
         target._write(new._read())
         target._node, target._nr, target._requires_grad = new._node, new._nr, False
         target._tape_version += 1

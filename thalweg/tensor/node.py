@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..ir.vjp import Vjp
+from ..ops.composite import Shown
 from ..runtime.trace import Position
 from ..runtime.value import Value
 
@@ -36,10 +37,11 @@ class Node:
         "vjp", "next", "saved", "avals", "stamp", "position", "generation", "depth", "__dict__", "__weakref__",
     )  # fmt: skip
 
-    kinds: ClassVar[dict[str, type[Node]]] = {}
+    kinds: ClassVar[dict[Any, type[Node]]] = {}
     plain: ClassVar[bool] = True
     is_leaf: ClassVar[bool] = False
     n_tensors: ClassVar[int | None] = None  # of a view's operands only the first is a tensor
+    shows: ClassVar[tuple[Shown, ...] | None] = None  # what next_functions lists; see Op
 
     vjp: Vjp | None
     next: tuple[Edge | None, ...]
@@ -49,6 +51,7 @@ class Node:
     pre_hooks: dict[int, Callable[..., Any]] | None = None
     tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
     retained: dict[int, weakref.ref[Tensor]] | None = None
+    _below: tuple[tuple[Node | None, int], ...] | None = None
 
     def __init__(
         self,
@@ -65,11 +68,12 @@ class Node:
         self.stamp = next(stamps)
 
     @classmethod
-    def kind(cls, name: str) -> type[Node]:
+    def kind(cls, name: str, shows: tuple[Shown, ...] | None = None) -> type[Node]:
         """The class of nodes called ``name``, as ``type(y.grad_fn).__name__`` shows it."""
-        found = cls.kinds.get(name)
+        key = (cls, name, shows)
+        found = cls.kinds.get(key)
         if found is None:
-            found = cls.kinds[name] = type(name, (cls,), {"__slots__": ()})
+            found = cls.kinds[key] = type(name, (cls,), {"__slots__": (), "shows": shows})
         return found
 
     def name(self) -> str:
@@ -78,9 +82,28 @@ class Node:
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """The nodes of the operands, with which of their outputs it was; (None, 0) where nothing flows."""
-        edges = self.next[: self.n_tensors]
-        return tuple((None, 0) if edge is None else edge for edge in edges)
+        """The nodes of the differentiable operands, with which of their outputs it was; (None, 0) where nothing
+        flows."""
+        if self.shows is None:
+            edges = self.next[: self.n_tensors]
+            return tuple((None, 0) if edge is None else edge for edge in edges)
+        if self._below is None:
+            self._below = self._listed(self.shows)
+        return self._below
+
+    def _listed(self, shows: tuple[Shown, ...]) -> tuple[tuple[Node | None, int], ...]:
+        below: list[tuple[Node | None, int]] = []
+        for what in shows:
+            if isinstance(what, tuple):
+                name, operands = what
+                edges = self._listed(operands)
+                flows = any(node is not None for node, _ in edges)
+                kind = StandIn.kind(name)
+                inner = tuple(None if n is None else (n, nr) for n, nr in edges)
+                below.append((kind(None, inner, (), ()) if flows else None, 0))
+            elif what < len(self.next):
+                below.append(self.next[what] or (None, 0))
+        return tuple(below)
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -135,6 +158,26 @@ class AccumulateGrad(Node):
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
+
+
+class StandIn(Node):
+    """A node that PyTorch has where Thalweg has one operation for several: for whoever looks at the tape.
+
+    The walk does not come by here, so it takes no hooks.
+    """
+
+    __slots__ = ()
+
+    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Refused: the hook would never be called."""
+        raise NotImplementedError(
+            f"{self.name()}: is a part of the operation above it on the tape, which is where a hook can be: hook that "
+            "node, or the tensor"
+        )
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+        """Refused, as ``register_hook``."""
+        return self.register_hook(hook)
 
 
 class Handle:

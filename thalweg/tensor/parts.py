@@ -205,7 +205,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 
-@op("ViewBackward0")
+@op("ViewBackward0", (("CloneBackward0", (("ExpandBackward0", (("UnsqueezeBackward0", (0,)),)),)),))
 def _interleave(x: Var, times: int, axis: int) -> Var:
     shape = x.shape
     wide = (*shape[: axis + 1], times, *shape[axis + 1 :])
@@ -213,7 +213,7 @@ def _interleave(x: Var, times: int, axis: int) -> Var:
     return x.reshape((*shape[: axis + 1], 1, *shape[axis + 1 :])).broadcast_to(wide).reshape(merged)
 
 
-@op("IndexSelectBackward0")
+@op("IndexSelectBackward0", (0,))
 def _chosen(x: Var, index: Var, axis: int) -> Var:
     return i.index(x, index, axis=axis, signed=False)
 

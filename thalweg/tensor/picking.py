@@ -70,7 +70,7 @@ def is_plain(x: Any) -> bool:
 # An index for each element: gather and scatter
 
 
-@op("GatherBackward0")
+@op("GatherBackward0", (0,))
 def _gather(x: Var, index: Var, axis: int) -> Var:
     source, places = _lined(x), _lined(index)
     stops = tuple(n if a == axis else places.shape[a] for a, n in enumerate(source.shape))
@@ -86,17 +86,17 @@ def _laid(x: Var, src: Var, index: Var) -> tuple[Var, Var, Var]:
     return base, _corner(src, places.shape), places
 
 
-@op("ScatterBackward0")
+@op("ScatterBackward0", (0, 2))
 def _scatter(x: Var, index: Var, src: Var, axis: int, mode: str) -> Var:
     base, values, places = _laid(x, src, index)
     written: Var = i.scatter(base, values, places, axis=axis, mode=mode)
     return written.reshape(x.shape)
 
 
-_scatter_value = Op(_scatter.function, "ScatterBackward1")
-_scatter_reducing = Op(_scatter.function, "ScatterBackward2")
-_scatter_value_reducing = Op(_scatter.function, "ScatterBackward3")
-_scatter_add = Op(_scatter.function, "ScatterAddBackward0")
+_scatter_value = Op(_scatter.function, "ScatterBackward1", (0,))
+_scatter_reducing = Op(_scatter.function, "ScatterBackward2", (0, 2))
+_scatter_value_reducing = Op(_scatter.function, "ScatterBackward3", (0,))
+_scatter_add = Op(_scatter.function, "ScatterAddBackward0", (0, 2))
 
 
 def _identity(mode: str, dtype: DType) -> Any:
@@ -111,7 +111,7 @@ def _identity(mode: str, dtype: DType) -> Any:
     return limits.min if mode == "amax" else limits.max
 
 
-@op("ScatterReduceBackward0")
+@op("ScatterReduceBackward0", (0, 2))
 def _scatter_reduce(
     x: Var, index: Var, src: Var, axis: int, reduce: str, include_self: bool
 ) -> Var:
@@ -261,20 +261,20 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 # An index for each place of an axis
 
 
-@op("IndexSelectBackward0")
+@op("IndexSelectBackward0", (0,))
 def _index_select(x: Var, index: Var, axis: int) -> Var:
     found: Var = i.index(_lined(x), _lined(index), axis=axis, signed=False)
     return found if x.ndim else found.reshape(())
 
 
-@op("IndexAddBackward0")
+@op("IndexAddBackward0", (0, 2))
 def _index_add(x: Var, index: Var, source: Var, alpha: Var, axis: int) -> Var:
     scaled = source * alpha.astype(source.dtype) if source.dtype is not bool_ else source
     written: Var = i.index_put(_lined(x), _lined(scaled), _lined(index), axis=axis, accumulate=True)
     return written.reshape(x.shape)
 
 
-@op("IndexCopyBackward0")
+@op("IndexCopyBackward0", (0, 2))
 def _index_copy(x: Var, index: Var, source: Var, axis: int) -> Var:
     written: Var = i.index_put(
         _lined(x), _lined(source), _lined(index), axis=axis, accumulate=False
@@ -282,7 +282,7 @@ def _index_copy(x: Var, index: Var, source: Var, axis: int) -> Var:
     return written.reshape(x.shape)
 
 
-@op("IndexFillBackward0")
+@op("IndexFillBackward0", (0,))
 def _index_fill(x: Var, index: Var, value: Var, axis: int) -> Var:
     base = _lined(x)
     written: Var = i.index_put(
@@ -291,7 +291,7 @@ def _index_fill(x: Var, index: Var, value: Var, axis: int) -> Var:
     return written.reshape(x.shape)
 
 
-_index_fill_tensor = Op(_index_fill.function, "IndexFillBackward1")
+_index_fill_tensor = Op(_index_fill.function, "IndexFillBackward1", (0, 2))
 
 
 def _check_vector(name: str, index: TensorCore) -> None:
@@ -372,12 +372,12 @@ def _check_scalar(name: str, value: Any) -> None:
 # An index into the flattened tensor
 
 
-@op("TakeBackward0")
+@op("TakeBackward0", (0,))
 def _take(x: Var, index: Var) -> Var:
     return i.index(x.reshape((x.size,)), index, axis=0, signed=True)
 
 
-@op("PutBackward0")
+@op("PutBackward0", (0, 2))
 def _put(x: Var, index: Var, source: Var, accumulate: bool) -> Var:
     values = source.reshape(index.shape)
     written: Var = i.index_put(x.reshape((x.size,)), values, index, axis=0, accumulate=accumulate)
@@ -423,21 +423,21 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 # Masks
 
 
-@op("MaskedFillBackward0")
+@op("MaskedFillBackward0", (0,))
 def _masked_fill(x: Var, mask: Var, value: Var) -> Var:
     return e.where(mask, value.astype(x.dtype), x)
 
 
-_masked_fill_tensor = Op(_masked_fill.function, "MaskedFillBackward1")
+_masked_fill_tensor = Op(_masked_fill.function, "MaskedFillBackward1", (0, 2))
 
 
-@op("MaskedSelectBackward0")
+@op("MaskedSelectBackward0", (0,))
 def _masked_select(x: Var, places: Var, shape: tuple[int, ...]) -> Var:
     wide = x.broadcast_to(shape)
     return i.index(wide.reshape((wide.size,)), places, axis=0, signed=True)
 
 
-@op("MaskedScatterBackward0")
+@op("MaskedScatterBackward0", (0, 2))
 def _masked_scatter(x: Var, places: Var, source: Var, shape: tuple[int, ...]) -> Var:
     wide = x.broadcast_to(shape)
     values = _corner(source.reshape((source.size,)), places.shape)
@@ -445,7 +445,7 @@ def _masked_scatter(x: Var, places: Var, source: Var, shape: tuple[int, ...]) ->
     return written.reshape(shape)
 
 
-@op("WhereBackward0")
+@op("WhereBackward0", (1, 2))
 def _where(condition: Var, x: Var, y: Var) -> Var:
     x, y = promoted(x, y)
     return e.where(condition.astype(bool_), x, y)

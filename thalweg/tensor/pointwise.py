@@ -97,7 +97,7 @@ def _logical_not(x: Var) -> Var:
     return e.bitwise_not(_truth(x))
 
 
-@op("DegTwoRadBackward0")
+@op("Deg2RadBackward0")
 def _deg2rad(x: Var) -> Var:
     return floating(x) * (3.141592653589793 / 180)
 

@@ -43,7 +43,7 @@ def _strided(x: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
 
 _transpose = Op(_permute.function, "TransposeBackward0")
 _t = Op(_permute.function, "TBackward0")
-_unsafe_view = Op(_view.function, "UnsafeViewBackward0")
+_unsafe_view = Op(_view.function, "UnsafeViewBackward0", (("CloneBackward0", (0,)),))
 _unsqueeze = Op(_view.function, "UnsqueezeBackward0")
 _squeeze_all = Op(_view.function, "SqueezeBackward0")
 _squeeze = Op(_view.function, "SqueezeBackward1")

@@ -19,7 +19,7 @@ from .linear import _noise
 __all__ = ["scaled_dot_product_attention"]
 
 
-@op("ScaledDotProductFlashAttentionForCpuBackward0")
+@op("ScaledDotProductFlashAttentionForCpuBackward0", (0, 1, 2))
 def _attention(q: Var, k: Var, v: Var, mask: Var | None, noise: Var | None, scale: float) -> Var:
     scores = (q * scale) @ k.swap()
     if mask is not None:

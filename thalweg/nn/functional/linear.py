@@ -72,7 +72,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result.reshape(*lead, weight.shape[0])
 
 
-@op("EmbeddingBackward0")
+@op("EmbeddingBackward0", (0,))
 def _embedding(weight: Var, index: Var, skip: int | None) -> Var:
     return take_rows(weight, index.astype(int64), skip=skip)
 

@@ -168,7 +168,7 @@ def huber_loss(
 # Two classes
 
 
-@op("BinaryCrossEntropyBackward0")
+@op("BinaryCrossEntropyBackward0", (0, 1))
 def _bce(p: Var, y: Var, weight: Var | None, reduction: str) -> Var:
     """The logarithms are not below -100, so that a probability of 0 gives a finite loss."""
     floor = p.builder.constant(-100.0, p.dtype)
@@ -177,7 +177,7 @@ def _bce(p: Var, y: Var, weight: Var | None, reduction: str) -> Var:
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
-@op("BinaryCrossEntropyWithLogitsBackward0")
+@op("BinaryCrossEntropyWithLogitsBackward0", (0, 1))
 def _bce_logits(x: Var, y: Var, weight: Var | None, pos_weight: Var | None, reduction: str) -> Var:
     """(1 - y) x - log(sigmoid(x)), the logarithm written so that exp cannot overflow."""
     log_sigmoid = e.minimum(x, x.zeros_like()) - e.log1p(e.exp(-e.abs_(x)))
@@ -259,7 +259,7 @@ def _rows(x: Var) -> Var:
     return x.permute(order).reshape((x.size // max(x.shape[1], 1), x.shape[1]))
 
 
-@op("NllLossBackward0")
+@op("NllLossBackward0", (0,))
 def _nll(
     x: Var, target: Var, weight: Var | None, reduction: str, ignore_index: int, ignoring: bool
 ) -> Var:

@@ -30,7 +30,7 @@ def _scaled(x: Var, weight: Var | None, bias: Var | None, shape: tuple[int, ...]
     return x if bias is None else x + bias.reshape(shape)
 
 
-@op("NativeBatchNormBackward0")
+@op("NativeBatchNormBackward0", (0, 1, 2))
 def _batch_norm_train(
     x: Var, weight: Var | None, bias: Var | None, running_mean: Var | None, running_var: Var | None, momentum: Var,
     eps: float,
@@ -53,7 +53,7 @@ def _batch_norm_train(
     return results
 
 
-@op("NativeBatchNormBackward0")
+@op("NativeBatchNormBackward0", (0, 1, 2))
 def _batch_norm_eval(
     x: Var, weight: Var | None, bias: Var | None, mean: Var, variance: Var, eps: float
 ) -> Var:

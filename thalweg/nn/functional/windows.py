@@ -412,7 +412,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 # Padding
 
 
-@op("ConstantPadNdBackward0")
+@op("ConstantPadNdBackward0", (0,))
 def _pad_constant(x: Var, value: Var, sides: Any) -> Var:
     """Negative sides crop."""
     starts = tuple(max(-a, 0) for a, _ in sides)
