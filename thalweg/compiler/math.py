@@ -253,9 +253,8 @@ def _tanh(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     e = w.set(f"fadd {t} {e}, {constant(t, 1.0)}")
     e = w.set(f"fdiv {t} {constant(t, 2.0)}, {e}")
     far = w.set(f"fsub {t} {constant(t, 1.0)}, {e}")
-    far = w.intrinsic("copysign", t, far, x)
     small = w.set(f"fcmp olt {t} {size}, {constant(t, 0.625)}")
-    return _select(w, t, small, near, far)
+    return w.intrinsic("copysign", t, _select(w, t, small, near, far), x)
 
 
 def _erf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
