@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import thalweg
-
 
 def sigmoid_net(t: Any) -> tuple[Any, Any, Any, Any, Any]:
     nn = t.nn
@@ -152,6 +150,8 @@ def main() -> None:
     arguments.add_argument("--only", default="abcfg", help="letters of workloads")
     arguments.add_argument("--images", type=int, default=60_000, help="in the epoch of (g)")
     options = arguments.parse_args()
+    import thalweg
+
     thalweg.set_num_threads(options.threads)
     peers: dict[str, Any] = {"thalweg": thalweg}
     try:
@@ -182,9 +182,7 @@ def compare(
     """Print the medians of interleaved rounds, in microseconds a step, and the median of their ratios."""
     for run in runs.values():
         run(max(steps // 4, 3))
-    times = [
-        {peer: run(steps) / steps * 1e6 for peer, run in runs.items()} for _ in range(rounds)
-    ]
+    times = [{peer: run(steps) / steps * 1e6 for peer, run in runs.items()} for _ in range(rounds)]
     row = f"{name:<54} {form:<18} {statistics.median(r['thalweg'] for r in times):>9.0f} us"
     if "torch" in runs:
         theirs = statistics.median(r["torch"] for r in times)
