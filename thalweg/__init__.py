@@ -175,6 +175,8 @@ from .tensor.linear_algebra import (
     outer,
 )
 from .tensor.logarithms import frac, logaddexp, logit, rad2deg, xlogy
+from .tensor.matrices import addr, det, logdet, matrix_power, slogdet
+from .tensor.matrices import inv as inverse
 from .tensor.modes import (
     enable_grad,
     inference_mode,

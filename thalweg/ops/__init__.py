@@ -1,11 +1,22 @@
 """Primitives by family, and the composites written over them. Importing this fills the registry."""
 
-from . import contraction, elementwise, indexing, lookup, movement, reduction, sorting, window
+from . import (
+    contraction,
+    elementwise,
+    indexing,
+    linalg,
+    lookup,
+    movement,
+    reduction,
+    sorting,
+    window,
+)
 
 __all__ = [
     "contraction",
     "elementwise",
     "indexing",
+    "linalg",
     "lookup",
     "movement",
     "reduction",

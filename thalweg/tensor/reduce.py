@@ -432,7 +432,7 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
     if p == -math.inf:
         return r.amin(size, axes=axes, keepdim=keepdim)
     if p == 0:
-        return x.ne(0).astype(x.dtype).sum(axes, keepdim)
+        return e.where(x.ne(0), x.ones_like(), e.sign(size)).sum(axes, keepdim)  # NaN counts
     if p == 1:
         return size.sum(axes, keepdim)
     total = (size**p).sum(axes, keepdim)
