@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import traceback
@@ -359,31 +360,74 @@ def test_arrays_through_workers() -> None:
         assert a.tolist() == c.tolist() and b.tolist() == d.tolist()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_a_fork_is_told_that_its_workers_stayed_behind() -> None:
-    source = """
-import os
+def _forked(parent: str, child: str, lock: str = "") -> None:
+    """``parent``, then ``child`` in a fork of it, while another thread holds ``lock``; each has seconds, not minutes."""
+    source = f"""
+import os, signal, threading, traceback, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's, of a fork with threads
+import thalweg as tw
 from thalweg import data
-epoch = iter(data.DataLoader(range(100), num_workers=2))
-next(epoch)
-if not (child := os.fork()):
+from thalweg.runtime.generator import default_generator
+{parent}
+held, go = threading.Event(), threading.Event()
+def hold():
+    with {lock or "threading.Lock()"}:
+        held.set()
+        go.wait({0.2 if "generator" in lock else 30})
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+if not (pid := os.fork()):
+    signal.alarm(10)
+    code = 1
     try:
-        next(epoch)
-    except RuntimeError as error:
-        ok = "stayed in the parent of a fork" in str(error)
-        ok = ok and len(list(data.DataLoader(range(100), num_workers=2))) == 100
-        os._exit(7 if ok else 1)
-    os._exit(2)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(list(epoch)))
+{textwrap.indent(child, " " * 8)}
+        code = 7
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+go.set()
+holder.join()
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+if not {lock!r}:
+    assert len(list(epoch)) == 99
 """
     done = subprocess.run(
         [sys.executable, "-c", source],
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=30,
         env=_environment(),
     )
-    assert done.stdout.split() == ["7", "99"], done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("lock", ["", "epoch._crew._board.changed"])
+@pytest.mark.parametrize(
+    "use", ["next(epoch)", "epoch._crew.renew()", "epoch._crew.give(0, 0, [])"]
+)
+def test_a_fork_is_told_that_its_workers_stayed_behind(use: str, lock: str) -> None:
+    told = f"""
+try:
+    {use}
+except RuntimeError as error:
+    assert "stayed in the parent of a fork" in str(error)
+else:
+    raise AssertionError("not told")
+assert len(list(data.DataLoader(range(100), num_workers=2))) == 100
+epoch._crew.stop()
+del epoch
+"""
+    _forked("epoch = iter(data.DataLoader(range(100), num_workers=2)); next(epoch)", told, lock)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_in_the_middle_of_a_draw_can_draw() -> None:
+    draw = "assert tw.rand(3).tolist() == [x.item() for x in tw.manual_seed(4) and tw.rand(3)]"
+    _forked("tw.manual_seed(4)", draw, "default_generator._lock")
 
 
 def _environment() -> dict[str, str]:

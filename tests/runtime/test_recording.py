@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import warnings
 import weakref
@@ -238,6 +239,7 @@ def test_a_forked_child_begins_anew():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
+        signal.alarm(30)
         fine = y.tolist() == [2.0] * 3 and (w * 5).tolist() == [5.0] * 3
         os._exit(0 if fine else 1)
     _, status = os.waitpid(child, 0)

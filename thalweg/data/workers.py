@@ -3,6 +3,7 @@
 Note: how workers end. Threads hold the board and never the iterator, so an iterator that is dropped in
 mid-epoch is collected at once; its finalizer stops the board, and each worker leaves after the item it is at.
 The same finalizer runs when the interpreter exits. An interrupt while the consumer waits stops the board too.
+A forked child never touches the board: a worker may have held its lock at the fork.
 
 Note: what workers draw. Each has a default stream of its own, seeded with the epoch's base seed plus its number,
 and batches go to the workers in turn: what item 7 draws depends neither on timing nor on the main thread, and is
@@ -178,18 +179,26 @@ class Crew:
             )
             for info in infos
         ]
-        self.stop = weakref.finalize(self, _end, board, threads)
+        self.stop = weakref.finalize(self, _end, board, threads, self._process)
         for thread in threads:
             thread.start()
 
+    def _refuse_fork(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "DataLoader: this iterator's threads stayed in the parent of a fork: make a new one here"
+            )
+
     def give(self, worker: int, number: int, indices: Any) -> None:
         """Put a task into a worker's queue."""
+        self._refuse_fork()
         with self._board.changed:
             self._board.tasks[worker].append((number, indices))
             self._board.changed.notify_all()
 
     def renew(self) -> None:
         """Forget the tasks and results of the epoch before."""
+        self._refuse_fork()
         self._board.clear(stop=False)
 
     def take(self, number: int | None, timeout: float) -> tuple[int, Outcome]:
@@ -199,10 +208,7 @@ class Crew:
             RuntimeError: nothing came in ``timeout`` seconds (0: wait for ever), or this process is the fork
                 of the one whose threads do the work.
         """
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "DataLoader: this iterator's threads stayed in the parent of a fork: make a new one here"
-            )
+        self._refuse_fork()
         board = self._board
         end = time.monotonic() + timeout
         try:
@@ -228,8 +234,10 @@ class Crew:
             raise
 
 
-def _end(board: _Board, threads: list[threading.Thread]) -> None:
-    """Stop the workers; wait a moment for those that are at an item."""
+def _end(board: _Board, threads: list[threading.Thread], process: int) -> None:
+    """Stop the workers, which live in ``process``; wait a moment for those that are at an item."""
+    if os.getpid() != process:
+        return
     board.clear(stop=True)
     end = time.monotonic() + _FAREWELL
     for thread in threads:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.graph import Graph
+from .generator import default_generator
 from .program import Program
 from .state import state
 from .trace import Op, Trace, trie
@@ -52,10 +53,21 @@ def clear_caches() -> None:
     state.trace = Trace(state.tier)
 
 
+def _before_fork() -> None:
+    """Run what is recorded, and let no other thread be in the middle of a draw: its lock would never open again."""
+    synchronize()
+    default_generator._lock.acquire()
+
+
 def _begin_anew() -> None:
     """A forked child starts with an empty recorder of its own."""
+    default_generator._lock.release()
     state.trace = Trace(state.tier)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=synchronize, after_in_child=_begin_anew)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=default_generator._lock.release,
+        after_in_child=_begin_anew,
+    )
