@@ -22,6 +22,7 @@ from .text import Type, Writer, constant, type_of
 _LANE_NUMBERS = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
 _INDICES = Type("i64", LANES)
 _MASK = Type("i1", LANES)
+_TOGETHER, _MUCH_CODE = 4, 24
 
 
 def emit(kernel: Kernel, name: str, attributes: str = "") -> str:
@@ -36,6 +37,8 @@ class _Point:
     def __init__(self, indices: dict[int, str], lanes: int, mask: str | None) -> None:
         self.indices, self.lanes, self.mask = indices, lanes, mask
         self.known: dict[int, str] = {}
+        self.places: dict[int, str] = {}  # a Reduce's accumulator
+        self.nans: dict[int, str] = {}  # where a Reduce has seen a NaN
 
 
 class _Emitter:
@@ -86,61 +89,81 @@ class _Emitter:
     def _outer(self, dim: int, point: _Point) -> None:
         """Write the loops over outer dimensions from ``dim`` on, and what they contain."""
         if dim == self.kernel.outer:
-            self._at_point(point)
+            self._at_points([point])
             return
         start, stop = ("%begin", "%end") if dim == 0 else ("0", self.extents[dim])
         if dim != self.vector_dim:
             with self.w.loop(start, stop) as index:
                 self._outer(dim + 1, _Point({**point.indices, dim: index}, 1, None))
             return
-        for index, mask in self._vectors(start, stop):
-            self._outer(dim + 1, _Point({**point.indices, dim: index}, LANES, mask))
+        # columns that are reduced side by side: their loads hide each other's latency
+        together = _TOGETHER if self.kernel.inner and len(self.code) <= _MUCH_CODE else 1
+        for indices, mask in self._vectors(start, stop, together):
+            self._at_points([_Point({**point.indices, dim: i}, LANES, mask) for i in indices])
 
-    def _vectors(self, start: str, stop: str) -> Iterator[tuple[str, str | None]]:
-        """A loop over whole vectors, then what is left: yields the first lane's index, and the mask."""
+    def _vectors(
+        self, start: str, stop: str, together: int = 1
+    ) -> Iterator[tuple[list[str], str | None]]:
+        """A loop over whole vectors, several together as long as there are so many, then what is left: yields the
+        indices of their first lanes, and the mask."""
         w = self.w
+        if together > 1:
+            length = w.set(f"sub i64 {stop}, {start}")
+            whole = w.set(f"and i64 {length}, {-LANES * together}")
+            end = w.set(f"add i64 {start}, {whole}")
+            with w.loop(start, end, LANES * together) as index:
+                yield [w.set(f"add i64 {index}, {n * LANES}") for n in range(together)], None
+            start = end
         length = w.set(f"sub i64 {stop}, {start}")
         whole = w.set(f"and i64 {length}, {-LANES}")
         end = w.set(f"add i64 {start}, {whole}")
         with w.loop(start, end, LANES) as index:
-            yield index, None
+            yield [index], None
         rest = w.set(f"sub i64 {stop}, {end}")
         some = w.set(f"icmp sgt i64 {rest}, 0")
         with w.when(some):
             limit = w.splat(_INDICES, rest)
-            yield end, w.set(f"icmp slt {_INDICES} {_LANE_NUMBERS}, {limit}")
+            yield [end], w.set(f"icmp slt {_INDICES} {_LANE_NUMBERS}, {limit}")
 
-    def _at_point(self, point: _Point) -> None:
-        """Everything that happens at one outer point, or at sixteen of them."""
+    def _at_points(self, points: list[_Point]) -> None:
+        """Everything that happens at one outer point, or at sixteen of them, or at several times sixteen."""
         sinks: dict[int, list[int]] = {}
         for k, s in enumerate(self.code):
             if isinstance(s, Reduce) or (isinstance(s, Store) and self.inner[k]):
                 sinks.setdefault(self.stage[_arguments(s)[0]], []).append(k)
         for stage in sorted(sinks):
-            self._walk_inner(sinks[stage], point)
-        for k, s in enumerate(self.code):
-            if isinstance(s, Store) and not self.inner[k]:
-                self._store(k, s, self._value(s.arg, point), point)
+            self._walk_inner(sinks[stage], points)
+        for point in points:
+            for k, s in enumerate(self.code):
+                if isinstance(s, Store) and not self.inner[k]:
+                    self._store(k, s, self._value(s.arg, point), point)
 
-    def _walk_inner(self, sinks: list[int], point: _Point) -> None:
+    def _walk_inner(self, sinks: list[int], points: list[_Point]) -> None:
         """One walk over the inner dimensions, for these Reduces and Stores."""
-        w = self.w
-        for k in self._outer_needs(sinks):
-            self._value(k, point)
-        vector = self.kernel.vector_inner
-        lanes = LANES if vector else point.lanes
-        places: dict[int, str] = {}
-        for k in sinks:
-            s = self.code[k]
-            if isinstance(s, Reduce):
+        reduces = [(k, s) for k in sinks if isinstance(s := self.code[k], Reduce)]
+        for point in points:
+            for k in self._outer_needs(sinks):
+                self._value(k, point)
+            lanes = LANES if self.kernel.vector_inner else point.lanes
+            for k, s in reduces:
                 t = _accumulator(s, lanes)
-                places[k] = w.variable(t, constant(t, _identity(s)))
-        self._inner(self.kernel.outer, point, point, sinks, places)
-        for k, place in places.items():
-            s = self.code[k]
-            assert isinstance(s, Reduce)
-            t = _accumulator(s, lanes)
-            total = w.set(f"load {t}, ptr {place}")
+                point.places[k] = self.w.variable(t, constant(t, _identity(s)))
+                if _watches_nan(s):
+                    point.nans[k] = self.w.variable(t.of("i1"), constant(t.of("i1"), 0))
+        self._inner(self.kernel.outer, points, points, sinks)
+        for point in points:
+            self._take_totals(reduces, point)
+
+    def _take_totals(self, reduces: list[tuple[int, Reduce]], point: _Point) -> None:
+        """After the walk: what the accumulators hold."""
+        w, vector = self.w, self.kernel.vector_inner
+        for k, s in reduces:
+            t = _accumulator(s, LANES if vector else point.lanes)
+            total = w.set(f"load {t}, ptr {point.places[k]}")
+            if _watches_nan(s):
+                seen = w.set(f"load {t.of('i1')}, ptr {point.nans[k]}")
+                nan = constant(t, float("nan"))
+                total = w.set(f"select {t.of('i1')} {seen}, {t} {nan}, {t} {total}")
             if vector:
                 total, t = self._together(s, t, total)
             narrow = type_of(s.dtype, t.lanes)
@@ -161,26 +184,29 @@ class _Emitter:
         return sorted(found)
 
     def _inner(
-        self, dim: int, outer: _Point, point: _Point, sinks: list[int], places: dict[int, str]
+        self, dim: int, outers: list[_Point], points: list[_Point], sinks: list[int]
     ) -> None:
         """Write the loops over inner dimensions from ``dim`` on."""
         if dim == self.dims:
-            for k in sinks:
-                s = self.code[k]
-                value = self._seen(_arguments(s)[0], outer, point)
-                if isinstance(s, Store):
-                    self._store(k, s, value, point)
-                elif isinstance(s, Reduce):
-                    self._accumulate(s, value, places[k], point)
-            return
-        if dim != self.vector_dim:
+            for outer, point in zip(outers, points, strict=True):
+                self._at_inner_point(outer, point, sinks)
+        elif dim != self.vector_dim:
             with self.w.loop("0", self.extents[dim]) as index:
-                inside = _Point({**point.indices, dim: index}, point.lanes, point.mask)
-                self._inner(dim + 1, outer, inside, sinks, places)
-            return
-        for index, mask in self._vectors("0", self.extents[dim]):
-            inside = _Point({**point.indices, dim: index}, LANES, mask)
-            self._inner(dim + 1, outer, inside, sinks, places)
+                inside = [_Point({**p.indices, dim: index}, p.lanes, p.mask) for p in points]
+                self._inner(dim + 1, outers, inside, sinks)
+        else:
+            for (index,), mask in self._vectors("0", self.extents[dim]):
+                inside = [_Point({**p.indices, dim: index}, LANES, mask) for p in points]
+                self._inner(dim + 1, outers, inside, sinks)
+
+    def _at_inner_point(self, outer: _Point, point: _Point, sinks: list[int]) -> None:
+        for k in sinks:
+            s = self.code[k]
+            value = self._seen(_arguments(s)[0], outer, point)
+            if isinstance(s, Store):
+                self._store(k, s, value, point)
+            elif isinstance(s, Reduce):
+                self._accumulate(k, s, value, outer, point)
 
     # Values
 
@@ -321,7 +347,7 @@ class _Emitter:
 
     # Reductions
 
-    def _accumulate(self, s: Reduce, value: str, place: str, point: _Point) -> None:
+    def _accumulate(self, k: int, s: Reduce, value: str, outer: _Point, point: _Point) -> None:
         w = self.w
         have, t = type_of(s.dtype, point.lanes), _accumulator(s, point.lanes)
         if have.element != t.element:
@@ -332,8 +358,18 @@ class _Emitter:
             value = w.set(
                 f"select {_MASK} {point.mask}, {t} {value}, {t} {constant(t, _identity(s))}"
             )
+        place = outer.places[k]
         before = w.set(f"load {t}, ptr {place}")
-        w.do(f"store {t} {_joined(w, s, t, before, value)}, ptr {place}")
+        if _watches_nan(s):  # apart from the comparison, which is then one instruction
+            truths, test = t.of("i1"), "ogt" if s.op == "amax" else "olt"
+            chosen = w.set(f"fcmp {test} {t} {value}, {before}")
+            after = w.set(f"select {truths} {chosen}, {t} {value}, {t} {before}")
+            is_nan = w.set(f"fcmp uno {t} {value}, {value}")
+            seen = w.set(f"load {truths}, ptr {outer.nans[k]}")
+            w.do(f"store {truths} {w.set(f'or {truths} {seen}, {is_nan}')}, ptr {outer.nans[k]}")
+        else:
+            after = _joined(w, s, t, before, value)
+        w.do(f"store {t} {after}, ptr {place}")
 
     def _together(self, s: Reduce, t: Type, value: str) -> tuple[str, Type]:
         """The lanes of an accumulator joined, in halves."""
@@ -375,6 +411,11 @@ def _accumulator(s: Reduce, lanes: int) -> Type:
     if s.op not in ("sum", "prod") or t.element == "i1":
         return t
     return t.of("double" if t.is_float else "i64")
+
+
+def _watches_nan(s: Reduce) -> bool:
+    """Whether NaNs are noted beside the accumulator, which would lose them."""
+    return s.op in ("amax", "amin") and s.dtype.is_floating_point
 
 
 def _identity(s: Reduce) -> float | int:
