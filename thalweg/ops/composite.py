@@ -10,14 +10,15 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, get_default_dtype
 from ..ir.primitive import Primitive
 
-Shown = int | tuple[str, tuple[Any, ...]]
+Shown = int | None | tuple[str, tuple[Any, ...]]
 
 
 class Op:
     """A function over Vars with the name its tape node prints.
 
     ``shows`` are the operands that the node's ``next_functions`` lists, in PyTorch's order; None: all. A pair
-    (name, operands) among them stands for a node that PyTorch has there and that is part of this one here.
+    (name, operands) among them stands for a node that PyTorch has there and that is part of this one here, None
+    for an operand that only PyTorch has.
     """
 
     def __init__(

@@ -96,7 +96,13 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """One below another; 1-d tensors are rows."""
-    return cat([reshape(x, 1, -1) if x.ndim < 2 else x for x in tensors], 0)
+    return cat(
+        [
+            unsqueeze(x, 0) if x.ndim == 1 else reshape(x, 1, 1) if not x.ndim else x
+            for x in tensors
+        ],
+        0,
+    )
 
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..ir.builder import Var
-from ..ops.composite import Op, op
+from ..ops.composite import Op, Shown, op
 from ..ops.contraction import matmul as _product
 from .core import TensorCore
 from .dispatch import dispatch
@@ -47,23 +47,55 @@ def _rows(x: Var) -> int:
     return rows
 
 
-_NODES = {
-    (1, 1): "DotBackward0",
-    (2, 1): "MvBackward0",
-    (2, 2): "MmBackward0",
-    (1, 2): "SqueezeBackward4",
+def _rows_of(k: int) -> Shown:
+    return ("ViewBackward0", (k,))
+
+
+def _unsafe_view(*shown: Shown) -> Op:
+    return Op(multiplied, "UnsafeViewBackward0", shown)
+
+
+def _turned(k: int) -> Shown:
+    return ("TransposeBackward0", (k,))
+
+
+_mm_node, _bmm_node = "MmBackward0", "BmmBackward0"
+_folded_left = ("UnsafeViewBackward0", (("CloneBackward0", (_turned(1),)),))
+_bmm = Op(multiplied, _bmm_node)
+_MATMUL: dict[tuple[Any, Any], Op] = {
+    (1, 1): Op(multiplied, "DotBackward0"),
+    (2, 1): Op(multiplied, "MvBackward0"),
+    (2, 2): Op(multiplied, _mm_node),
+    (1, 2): Op(multiplied, "SqueezeBackward4", ((_mm_node, (("UnsqueezeBackward0", (0,)), 1)),)),
+    ("many", 1): _unsafe_view(("MvBackward0", (_rows_of(0), 1))),
+    ("many", 2): _unsafe_view((_mm_node, (_rows_of(0), 1))),
+    (1, "many"): _unsafe_view(("MvBackward0", (("ViewBackward0", (_turned(1),)), 0))),
+    (2, "many"): Op(
+        multiplied,
+        "CloneBackward0",
+        (
+            (
+                "TransposeBackward0",
+                (("UnsafeViewBackward0", ((_mm_node, (_folded_left, ("TBackward0", (0,)))),)),),
+            ),
+        ),
+    ),
+    ("many", "many"): _unsafe_view(
+        (
+            _bmm_node,
+            (
+                ("ViewBackward0", (("ExpandBackward0", (0,)),)),
+                ("ViewBackward0", (("ExpandBackward0", (1,)),)),
+            ),
+        )
+    ),
 }
-_OPS: dict[str, Op] = {}
 
 
 def _matmul_op(x: Any, y: Any) -> Op:
-    """The op whose tape node has PyTorch's name for operands of these ranks."""
-    ranks = (x.ndim, y.ndim)
-    name = _NODES.get(ranks) or ("BmmBackward0" if ranks == (3, 3) else "UnsafeViewBackward0")
-    found = _OPS.get(name)
-    if found is None:
-        found = _OPS[name] = Op(multiplied, name)
-    return found
+    """The op whose tape node has PyTorch's name for operands of these ranks, and shows what it shows."""
+    left, right = x.ndim, y.ndim
+    return _MATMUL[left if left < 3 else "many", right if right < 3 else "many"]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
@@ -83,12 +115,14 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _ranked(name: str, left: int, right: int, doc: str) -> Any:
+    applied = _bmm if left == 3 else _MATMUL[left, right]
+
     def function(input: Tensor, mat2: Tensor) -> Tensor:
         if input.ndim != left or mat2.ndim != right:
             raise RuntimeError(
                 f"{name}: expected a {left}-D and a {right}-D tensor, got shapes {list(input.shape)} and {list(mat2.shape)}"
             )
-        return matmul(input, mat2)
+        return dispatch(applied, (input, mat2))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
@@ -134,7 +168,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """(N,) and (M,) give (N, M) the products of all pairs."""
     if input.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D tensors, but got {input.ndim}-D and {vec2.ndim}-D")
-    return input.unsqueeze(1) * vec2
+    return input.reshape(-1, 1) * vec2
 
 
 class ProductMethods(TensorCore):

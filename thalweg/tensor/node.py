@@ -101,6 +101,8 @@ class Node:
                 kind = StandIn.kind(name)
                 inner = tuple(None if n is None else (n, nr) for n, nr in edges)
                 below.append((kind(None, inner, (), ()) if flows else None, 0))
+            elif what is None:
+                below.append((None, 0))
             elif what < len(self.next):
                 below.append(self.next[what] or (None, 0))
         return tuple(below)

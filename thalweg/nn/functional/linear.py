@@ -21,7 +21,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op("AddmmBackward0")
+_TURNED = ("TBackward0", (1,))
+
+
+@op("AddmmBackward0", (2, 0, _TURNED))
 def _linear(x: Var, weight: Var, bias: Var | None) -> Var:
     if not x.shape or x.shape[-1] != weight.shape[-1]:
         raise RuntimeError(
@@ -37,8 +40,17 @@ def _linear(x: Var, weight: Var, bias: Var | None) -> Var:
     return product if bias is None else product + bias
 
 
-_linear_plain = Op(_linear.function, "MmBackward0")
-_linear_many = Op(_linear.function, "ViewBackward0")
+_ROWS = ("ViewBackward0", (0,))
+_linear_plain = Op(_linear.function, "MmBackward0", (0, _TURNED))
+_linear_many = Op(_linear.function, "ViewBackward0", (("AddmmBackward0", (2, _ROWS, _TURNED)),))
+_linear_many_plain = Op(
+    _linear.function, "UnsafeViewBackward0", (("MmBackward0", (_ROWS, _TURNED)),)
+)
+_linear_of_vector = Op(
+    _linear.function,
+    "SqueezeBackward4",
+    (("MmBackward0", (("UnsqueezeBackward0", (0,)), _TURNED)),),
+)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -53,7 +65,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         RuntimeError: the features differ, or the types do.
     """
-    chosen = _linear_many if input.ndim != 2 else (_linear_plain if bias is None else _linear)
+    if input.ndim == 2:
+        chosen = _linear_plain if bias is None else _linear
+    elif bias is not None:
+        chosen = _linear_many
+    else:
+        chosen = _linear_of_vector if input.ndim == 1 else _linear_many_plain
     return dispatch(chosen, (input, weight, bias))
 
 
@@ -205,7 +222,7 @@ def dropout3d(
     return _dropout_maps(input, p, training, inplace)
 
 
-@op("AlphaDropoutBackward0")
+@op("AddBackward0", (("MulBackward0", (0, 1)), None))
 def _alpha_dropout(x: Var, kept: Var, p: float) -> Var:
     alpha = -1.7580993408473766
     scale = ((1 - p) * (1 + p * alpha**2)) ** -0.5
