@@ -371,3 +371,46 @@ def test_slices_that_move_get_programs_of_their_own(monkeypatch):
                 part.detach().numpy(), 6 * np.arange(40.0).reshape(20, 2)[start : start + 4]
             )
     assert len(made) <= 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_another_thread_runs_a_program():
+    script = (
+        "import os, signal, sys, threading, warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "import thalweg as tw\n"
+        "sys.path.insert(0, os.environ['HERE'])\n"
+        "from test_native import trained\n"
+        "from thalweg.runtime.arena import arena\n"
+        "tw.tier('native')\n"
+        "trained()\n"
+        "inside, go_on = threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    with arena.lock:\n"
+        "        inside.set()\n"
+        "        go_on.wait()\n"
+        "thread = threading.Thread(target=hold)\n"
+        "thread.start()\n"
+        "inside.wait()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    signal.alarm(30)\n"
+        "    trained()\n"
+        "    os._exit(0)\n"
+        "go_on.set()\n"
+        "assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    run_script(script)
+
+
+def test_more_kernels_than_memory_keeps(monkeypatch):
+    monkeypatch.setattr(cache, "_known", type(cache._known)())
+    monkeypatch.setattr(cache, "_MOST_KERNELS", 2)
+    with tw.tier("interpret"):
+        expected = trained()
+    with tw.tier("native"):
+        tw.clear_caches()
+        found = trained()
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
+    assert len(cache._known) <= 2

@@ -1,7 +1,8 @@
 """Compiled functions, in memory and on disk.
 
 Note: the disk. Each function is a file of its own in the directory that ``THALWEG_CACHE`` names ("off" or empty: none;
-by default the user's cache directory), named by a hash of its text, of LLVM's version and of the processor. A file
+by default the user's cache directory), named by a hash of the kernel, of this compiler's source, of LLVM's version and
+of the processor. A file
 holds its SHA-256 before its object code; one that does not fit, or that belongs to another user, is ignored and
 written anew. Files are written under a temporary name and renamed, so that processes never see half of one.
 """
@@ -13,6 +14,7 @@ import os
 import sys
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -28,28 +30,46 @@ _known: OrderedDict[Kernel, int] = OrderedDict()
 
 def addresses(kernels: list[Kernel]) -> list[int]:
     """The addresses of kernels, compiled if they are new."""
-    new = [k for k in dict.fromkeys(kernels) if k not in _known]
-    for kernel in new:
-        if len(_known) >= _MOST_KERNELS:
-            _known.popitem(last=False)
-        text = emit(kernel, "kernel", link.wide_vectors())
-        show("llvm", text)
-        _known[kernel] = _load(text, "kernel")
-    return [_known[k] for k in kernels]
+    found = {k: _known[k] if k in _known else _new(k) for k in dict.fromkeys(kernels)}
+    return [found[k] for k in kernels]
+
+
+def _new(kernel: Kernel) -> int:
+    def text() -> str:
+        written = emit(kernel, "kernel", link.wide_vectors())
+        show("llvm", written)
+        return written
+
+    if len(_known) >= _MOST_KERNELS:
+        _known.popitem(last=False)
+    address = _known[kernel] = _load(f"{_COMPILER} {kernel!r}", text, "kernel")
+    return address
+
+
+def _version_of_compiler() -> str:
+    """A hash of the modules that turn a kernel into text, read when they are imported."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_COMPILER = _version_of_compiler()
 
 
 def functions(texts: dict[str, str]) -> dict[str, int]:
     """The addresses of functions by their names, each given as the text of a module."""
-    return {name: _load(text, name) for name, text in texts.items()}
+    return {name: _load(text, lambda text=text: text, name) for name, text in texts.items()}  # type: ignore[misc]
 
 
-def _load(text: str, name: str) -> int:
-    """The address of function ``name`` of a module: from disk, or compiled and kept there."""
-    unique = "f" + hashlib.sha256(f"{link.identity()}\n{text}".encode()).hexdigest()
+def _load(key: str, text: Callable[[], str], name: str) -> int:
+    """The address of function ``name`` of the module that ``text`` gives: from disk, where it lies under ``key``, or
+    compiled and kept there."""
+    unique = "f" + hashlib.sha256(f"{link.identity()}\n{key}".encode()).hexdigest()
     folder = directory()
     code = None if folder is None else _read(folder / unique)
     if code is None:
-        code = link.to_object(text.replace(f"@{name}(", f"@{unique}("))
+        code = link.to_object(text().replace(f"@{name}(", f"@{unique}("))
         if folder is not None:
             _write(folder / unique, code)
     return link.load_object(code, [unique])[0]

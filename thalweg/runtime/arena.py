@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,10 @@ class Arena:
         self.lock = threading.RLock()
         self.block: Any = np.empty(0, np.uint8)
 
+    def begin_anew(self) -> None:
+        """In a forked child."""
+        self.lock = threading.RLock()
+
     def memory(self, size: int) -> Any:
         """The block, of at least ``size`` bytes, beginning at a multiple of 64."""
         if self.block.size < size:
@@ -30,6 +35,8 @@ class Arena:
 
 
 arena = Arena()
+if hasattr(os, "register_at_fork"):  # another thread may have held the lock
+    os.register_at_fork(after_in_child=arena.begin_anew)
 
 
 def touched(step: Step) -> tuple[int, ...]:

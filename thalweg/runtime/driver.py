@@ -118,7 +118,9 @@ def driver() -> Driver:
     Raises:
         RuntimeError: this Python's arrays are not laid out as expected.
     """
-    found = functions({"run": run_text(), "gemm_float": _gemm("float"), "gemm_double": _gemm("double")})
+    found = functions(
+        {"run": run_text(), "gemm_float": _gemm("float"), "gemm_double": _gemm("double")}
+    )
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     types = (pointer, integer, integer, pointer, pointer, pointer, integer)
     run = ctypes.CFUNCTYPE(None, *types)(found["run"])
