@@ -168,12 +168,18 @@ floor_divide = binary(
 remainder = binary(
     "remainder",
     e.remainder,
-    "RemainderBackward0",
+    "RemainderBackward1",
     "Remainder with the divisor's sign.",
+    of_number="RemainderBackward0",
     but_not=_REFUSES_BOOL,
 )
 fmod = binary(
-    "fmod", e.fmod, "FmodBackward0", "Remainder with the dividend's sign.", but_not=_REFUSES_BOOL
+    "fmod",
+    e.fmod,
+    "FmodBackward1",
+    "Remainder with the dividend's sign.",
+    but_not=_REFUSES_BOOL,
+    of_number="FmodBackward0",
 )
 atan2 = binary(
     "atan2",
@@ -184,7 +190,12 @@ atan2 = binary(
 )
 hypot = binary("hypot", e.hypot, "HypotBackward0", "sqrt(x*x + y*y).", but_not=("bool", "integer"))
 copysign = binary(
-    "copysign", e.copysign, "CopysignBackward0", "Magnitude of x, sign of y.", to_float=True
+    "copysign",
+    e.copysign,
+    "CopysignBackward0",
+    "Magnitude of x, sign of y.",
+    to_float=True,
+    of_number="CopysignBackward1",
 )
 maximum = binary("maximum", e.maximum, "MaximumBackward0", "The larger of each pair.")
 minimum = binary("minimum", e.minimum, "MinimumBackward0", "The smaller of each pair.")
@@ -251,11 +262,18 @@ def _clamp(x: Var, low: Var | None, high: Var | None) -> Var:
     x, *bounds = promoted(*(v for v in (x, low, high) if v is not None))
     if low is not None:
         bound = bounds.pop(0)
-        x = e.where(x < bound, bound, x)
+        x = e.where(_bounded(x < bound, bound, low), bound, x)
     if high is not None:
         bound = bounds.pop(0)
-        x = e.where(x > bound, bound, x)
+        x = e.where(_bounded(x > bound, bound, high), bound, x)
     return x
+
+
+def _bounded(outside: Var, bound: Var, given: Var) -> Var:
+    """Where the bound is what clamp gives: outside of it, and where a tensor of bounds is NaN."""
+    if given.aval.weak or not bound.dtype.is_floating_point:
+        return outside
+    return e.bitwise_or(outside, e.isnan(bound))
 
 
 _clamp_by_tensor = Op(_clamp.function, "ClampBackward0", (0, 1, 2))
@@ -290,7 +308,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     )
 
 
-@op("LerpBackward0")
+@op("LerpBackward0", (0, 1))
 def _lerp(start: Var, end: Var, weight: Var) -> Var:
     if not (start.dtype.is_floating_point and end.dtype.is_floating_point):
         raise NotImplementedError("lerp: only for floating types: convert the tensors first")
@@ -300,9 +318,13 @@ def _lerp(start: Var, end: Var, weight: Var) -> Var:
     return e.where(e.abs_(weight) < 0.5, near, far)
 
 
+_lerp_tensor = Op(_lerp.function, "LerpBackward1")
+
+
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """``input + weight * (end - input)``."""
-    return dispatch(_lerp, (input, end, weight))
+    chosen = _lerp_tensor if isinstance(weight, TensorCore) else _lerp
+    return dispatch(chosen, (input, end, weight))
 
 
 @op("AddcmulBackward0", (0, 1, 2))
@@ -339,9 +361,12 @@ def _round(x: Var, decimals: int) -> Var:
     return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale
 
 
+_round_at = Op(_round.function, "RoundBackward1")
+
+
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest whole number (or decimal), halves to even."""
-    return dispatch(_round, (input,), (decimals,))
+    return dispatch(_round_at if decimals else _round, (input,), (decimals,))
 
 
 @op("NanToNumBackward0")

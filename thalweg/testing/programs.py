@@ -252,7 +252,7 @@ class _Drawing:
         array = np.asarray(rng.randint(-2, 3, shape) if whole else rng.randn(*shape), float)
         array = array.round(3)
         if self.chance.random() < 0.06 and array.size:
-            array.reshape(-1)[0] = self.chance.choice((nan, inf, -inf, -0.0, 1e30))
+            array.reshape(-1)[0] = self.chance.choice((nan, inf, -inf, -0.0, 1e10))
         return array
 
     def fresh(self, letter: str) -> str:

@@ -7,9 +7,9 @@ import warnings
 from typing import Any
 
 from ...ir.builder import Var
-from ...ir.dtype import int64, uint8
+from ...ir.dtype import bool_, int64, uint8
 from ...ops import elementwise as e
-from ...ops.composite import op, promoted
+from ...ops.composite import Op, op, promoted
 from ...ops.lookup import take_class
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
@@ -68,10 +68,25 @@ def _mse(x: Var, y: Var, reduction: str) -> Var:
     return reduced(difference * difference, reduction)
 
 
-@op("L1LossBackward0")
+@op("")
 def _l1(x: Var, y: Var, reduction: str) -> Var:
     x, y = promoted(x, y)
+    if bool_ in (x.dtype, y.dtype):
+        raise RuntimeError("l1_loss: a bool tensor has no differences: convert it to numbers first")
     return reduced(e.abs_(x - y), reduction)
+
+
+def _per_reduction(function: Any, name: str, shown: Any) -> dict[str, Op]:
+    """For each reduction the op with the nodes that PyTorch has for it."""
+    inner, total = ((name, shown),), ("SumBackward0", ((name, shown),))
+    names = {"mean": "MeanBackward0", "sum": "SumBackward0"}
+    ops = {how: Op(function, node, inner) for how, node in names.items()}
+    whole = Op(function, "DivBackward0", (total, None))
+    return {**ops, "none": Op(function, name, shown), "batchmean": whole}
+
+
+_DIFFERENCE = ("SubBackward0", (0, 1))
+_L1 = _per_reduction(_l1.function, "AbsBackward0", (_DIFFERENCE,))
 
 
 @op("SmoothL1LossBackward0")
@@ -133,7 +148,8 @@ def l1_loss(
 ) -> Tensor:
     """Absolute differences of input and target (any shapes that broadcast); () by default."""
     _warn_sizes(input, target)
-    return dispatch(_l1, (input, target), (_reduction(reduction, size_average, reduce),))
+    how = _reduction(reduction, size_average, reduce)
+    return dispatch(_L1[how], (input, target), (how,))
 
 
 def smooth_l1_loss(
@@ -287,6 +303,9 @@ def _nll(
     return total / (weights.sum() if weights is not None else float(losses.size or math.nan))
 
 
+_nll_of_grid = Op(_nll.function, "NllLoss2DBackward0", (0,))
+
+
 def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None, name: str) -> None:
     if target.dtype not in (int64, uint8):
         raise RuntimeError(
@@ -357,7 +376,8 @@ def nll_loss(
     ignoring = _has_ignored(target, classes, ignore_index)
     if input.ndim == 1:
         input = input.unsqueeze(0)
-    return dispatch(_nll, (input, target, weight), (how, ignore_index, ignoring))
+    chosen = _nll if input.ndim == 2 else _nll_of_grid
+    return dispatch(chosen, (input, target, weight), (how, ignore_index, ignoring))
 
 
 def cross_entropy(
@@ -444,7 +464,7 @@ def _smoothed(
 # Distributions and distances
 
 
-@op("KlDivBackward0")
+@op("")
 def _kl_div(x: Var, y: Var, reduction: str, log_target: bool) -> Var:
     if log_target:
         losses = e.exp(y) * (y - x)
@@ -454,6 +474,14 @@ def _kl_div(x: Var, y: Var, reduction: str, log_target: bool) -> Var:
     if reduction == "batchmean":
         return losses.sum() / (x.shape[0] if x.ndim else 1)
     return reduced(losses, reduction)
+
+
+_KL_DIV = (
+    _per_reduction(
+        _kl_div.function, "SubBackward0", (("XlogyBackward0", (1, 1)), ("MulBackward0", (1, 0)))
+    ),
+    _per_reduction(_kl_div.function, "MulBackward0", (("ExpBackward0", (1,)), _DIFFERENCE)),
+)
 
 
 def kl_div(
@@ -468,7 +496,7 @@ def kl_div(
         () by default; "batchmean" divides the sum by the first size.
     """
     how = reduction if reduction == "batchmean" else _reduction(reduction, size_average, reduce)
-    return dispatch(_kl_div, (input, target), (how, log_target))
+    return dispatch(_KL_DIV[bool(log_target)][how], (input, target), (how, log_target))
 
 
 def poisson_nll_loss(
@@ -530,7 +558,7 @@ def margin_ranking_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(0, -target * (input1 - input2) + margin); shapes that broadcast, () by default."""
-    losses = (-target * (input1 - input2) + margin).clamp(min=0)
+    losses = (-target * (input1 - input2) + margin).clamp_min(0)
     return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
 
 
