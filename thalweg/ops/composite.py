@@ -40,6 +40,17 @@ def op(node: str, shows: tuple[Shown, ...] | None = None) -> Callable[[Callable[
     return lambda function: Op(function, node, shows)
 
 
+def per_reduction(
+    function: Callable[..., Any], name: str, shown: tuple[Shown, ...]
+) -> dict[str, Op]:
+    """For each reduction the op with the nodes that PyTorch has for it."""
+    inner, total = ((name, shown),), ("SumBackward0", ((name, shown),))
+    names = {"mean": "MeanBackward0", "sum": "SumBackward0"}
+    ops = {how: Op(function, node, inner) for how, node in names.items()}
+    whole = Op(function, "DivBackward0", (total, None))
+    return {**ops, "none": Op(function, name, shown), "batchmean": whole}
+
+
 def promoted(*operands: Var) -> tuple[Var, ...]:
     """The operands in their common type."""
     dtype = promote(*(x.aval for x in operands))

@@ -49,7 +49,13 @@ def _frac(x: Var) -> Var:
 logaddexp = binary(
     "logaddexp", _logaddexp, "LogaddexpBackward0", "log(exp(x) + exp(y)) without overflow."
 )
-xlogy = binary("xlogy", _xlogy, "XlogyBackward0", "x * log(y), and 0 where x is 0.")
+xlogy = binary(
+    "xlogy",
+    _xlogy,
+    "XlogyBackward0",
+    "x * log(y), and 0 where x is 0.",
+    of_number="XlogyBackward2",
+)
 _plain_logit = unary("logit", _logit, "LogitBackward0", "log(x / (1 - x)).")
 rad2deg = unary("rad2deg", _rad2deg, "RadTwoDegBackward0", "Radians as degrees.")
 frac = unary("frac", _frac, "FracBackward0", "x less its whole part, with the sign of x.")

@@ -62,16 +62,23 @@ def binary(
     *,
     to_float: bool = False,
     but_not: tuple[str, ...] = (),
+    of_number: str = "",
 ) -> Function:
-    """The public function of a primitive with two broadcasting operands."""
+    """The public function of a primitive with two broadcasting operands.
+
+    ``of_number`` is the node's name where the second one is a number, if that is another one.
+    """
     applied = (
         primitive
         if isinstance(primitive, Op)
         else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
+    by_number = Op(applied.function, of_number, (0,)) if of_number else applied
+
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
-        return give(dispatch(applied, (input, other)), out)
+        chosen = applied if isinstance(other, TensorCore) else by_number
+        return give(dispatch(chosen, (input, other)), out)
 
     return _named(function, name, doc)
 

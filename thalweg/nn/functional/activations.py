@@ -8,7 +8,8 @@ from typing import Any
 from ...ir.builder import Var
 from ...ir.dtype import DType
 from ...ops import elementwise as e
-from ...ops.composite import op
+from ...ops.composite import Op, op
+from ...ops.movement import slice_
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
 from ...tensor import pointwise as p
@@ -79,9 +80,12 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return _finish(dispatch(_elu, (input,), (alpha, scale, 1.0)), input, inplace)
 
 
+_celu = Op(_elu.function, "CeluBackward0")
+
+
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)); any shape in, the same out."""
-    return _finish(dispatch(_elu, (input,), (float(alpha), 1.0, 1.0 / alpha)), input, inplace)
+    return _finish(dispatch(_celu, (input,), (float(alpha), 1.0, 1.0 / alpha)), input, inplace)
 
 
 @op("GeluBackward0")
@@ -233,6 +237,16 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return dispatch(_softshrink, (input,), (float(lambd),))
 
 
+@op("GluBackward0")
+def _glu(x: Var, axis: int) -> Var:
+    half, ones = x.shape[axis] // 2, (1,) * x.ndim
+    first, second = [0] * x.ndim, list(x.shape)
+    first[axis], second[axis] = half, half
+    a = slice_(x, starts=(0,) * x.ndim, stops=tuple(second), steps=ones)
+    b = slice_(x, starts=tuple(first), stops=x.shape, steps=ones)
+    return a * e.sigmoid(b)
+
+
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b) for the two halves of ``dim``: (..., 2N, ...) in, (..., N, ...) out."""
     if input.ndim == 0:
@@ -241,8 +255,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}"
         )
-    a, b = input.chunk(2, dim)
-    return a * p.sigmoid(b)
+    return dispatch(_glu, (input,), (dim % input.ndim,))
 
 
 # Along an axis

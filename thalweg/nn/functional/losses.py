@@ -9,7 +9,7 @@ from typing import Any
 from ...ir.builder import Var
 from ...ir.dtype import bool_, int64, uint8
 from ...ops import elementwise as e
-from ...ops.composite import Op, op, promoted
+from ...ops.composite import Op, op, per_reduction, promoted
 from ...ops.lookup import take_class
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
@@ -76,17 +76,8 @@ def _l1(x: Var, y: Var, reduction: str) -> Var:
     return reduced(e.abs_(x - y), reduction)
 
 
-def _per_reduction(function: Any, name: str, shown: Any) -> dict[str, Op]:
-    """For each reduction the op with the nodes that PyTorch has for it."""
-    inner, total = ((name, shown),), ("SumBackward0", ((name, shown),))
-    names = {"mean": "MeanBackward0", "sum": "SumBackward0"}
-    ops = {how: Op(function, node, inner) for how, node in names.items()}
-    whole = Op(function, "DivBackward0", (total, None))
-    return {**ops, "none": Op(function, name, shown), "batchmean": whole}
-
-
 _DIFFERENCE = ("SubBackward0", (0, 1))
-_L1 = _per_reduction(_l1.function, "AbsBackward0", (_DIFFERENCE,))
+_L1 = per_reduction(_l1.function, "AbsBackward0", (_DIFFERENCE,))
 
 
 @op("SmoothL1LossBackward0")
@@ -477,10 +468,10 @@ def _kl_div(x: Var, y: Var, reduction: str, log_target: bool) -> Var:
 
 
 _KL_DIV = (
-    _per_reduction(
+    per_reduction(
         _kl_div.function, "SubBackward0", (("XlogyBackward0", (1, 1)), ("MulBackward0", (1, 0)))
     ),
-    _per_reduction(_kl_div.function, "MulBackward0", (("ExpBackward0", (1,)), _DIFFERENCE)),
+    per_reduction(_kl_div.function, "MulBackward0", (("ExpBackward0", (1,)), _DIFFERENCE)),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...ir.builder import Var
 from ...ops import elementwise as e
-from ...ops.composite import op
+from ...ops.composite import Op, op
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 
@@ -184,12 +184,19 @@ def group_norm(
     return dispatch(_group_norm, (input, weight, bias), (num_groups, eps))
 
 
-@op("RmsNormBackward0")
+_MEAN_SQUARE = ("MeanBackward1", (("PowBackward0", (0,)),))
+_STANDARD = (0, ("RsqrtBackward0", (("AddBackward1", (_MEAN_SQUARE,)),)))
+
+
+@op("MulBackward0", (("MulBackward0", _STANDARD), 1))
 def _rms_norm(x: Var, weight: Var | None, n: int, eps: float) -> Var:
     axes = tuple(range(x.ndim - n, x.ndim))
     count = math.prod(x.shape[a] for a in axes)
     scale = e.rsqrt((x * x).sum(axes, True) / count + eps)
     return _scaled(x * scale, weight, None, x.shape[x.ndim - n :])
+
+
+_rms_norm_plain = Op(_rms_norm.function, "MulBackward0", _STANDARD)
 
 
 def rms_norm(
@@ -203,9 +210,10 @@ def rms_norm(
     Source: Zhang and Sennrich 2019.
     """
     small = eps if eps is not None else {"float32": 2.0**-23, "float64": 2.0**-52}[input.dtype.name]
-    return dispatch(_rms_norm, (input, weight), (len(tuple(normalized_shape)), small))
+    chosen = _rms_norm_plain if weight is None else _rms_norm
+    return dispatch(chosen, (input, weight), (len(tuple(normalized_shape)), small))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Divided by the p-norm along ``dim`` (at least ``eps``): any shape in, the same out."""
-    return input / input.norm(p, dim, True).clamp(min=eps)
+    return input / input.norm(p, dim, True).clamp_min(eps)

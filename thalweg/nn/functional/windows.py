@@ -11,7 +11,7 @@ import numpy as np
 from ...ir.builder import Var
 from ...ops import window as w
 from ...ops import window_reference as reference
-from ...ops.composite import op
+from ...ops.composite import Op, op
 from ...ops.movement import cat, flip, slice_, unslice
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
@@ -198,6 +198,17 @@ def _max_pool(
     )
 
 
+_MAX_POOL = {
+    1: Op(
+        _max_pool.function,
+        "SqueezeBackward1",
+        (("MaxPool2DWithIndicesBackward0", (("UnsqueezeBackward0", (0,)),)),),
+    ),
+    2: _max_pool,
+    3: Op(_max_pool.function, "MaxPool3DWithIndicesBackward0"),
+}
+
+
 def _batched(n: int, input: Tensor, name: str) -> Tensor:
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(
@@ -223,7 +234,7 @@ def _pool_max(
     kernel = _tuple(kernel_size, n, name)
     steps = kernel if stride is None or stride == () or stride == [] else _tuple(stride, n, name)
     settings = (kernel, steps, _tuple(padding, n, name), _tuple(dilation, n, name), bool(ceil_mode))
-    values, places = dispatch(_max_pool, (_batched(n, input, name),), settings)
+    values, places = dispatch(_MAX_POOL[n], (_batched(n, input, name),), settings)
     return _unbatched(n, values, input), _unbatched(n, places, input)
 
 
@@ -276,6 +287,19 @@ def _avg_pool(
     return total / _literal(x, counts)
 
 
+_AVG_POOL = {
+    1: Op(
+        _avg_pool.function,
+        "SqueezeBackward1",
+        (("AvgPool2DBackward0", (("UnsqueezeBackward0", (0,)),)),),
+    ),
+    2: _avg_pool,
+    3: Op(_avg_pool.function, "AvgPool3DBackward0"),
+}
+_mean_of_all = Op(_avg_pool.function, "MeanBackward1")
+_adaptive_mean = Op(_avg_pool.function, "AdaptiveAvgPool2DBackward0")
+
+
 def _literal(x: Var, array: Any) -> Var:
     """A small array, written into the graph as constants."""
     array = np.asarray(array, np.float64)
@@ -289,7 +313,7 @@ def _literal(x: Var, array: Any) -> Var:
 
 def _pool_avg(
     n: int, input: Tensor, kernel_size: Sizes, stride: Any, padding: Sizes, ceil_mode: bool, include: bool,
-    divisor: int | None = None,
+    divisor: int | None = None, node: Op | None = None,
 ) -> Tensor:  # fmt: skip
     name = f"avg_pool{n}d"
     kernel = _tuple(kernel_size, n, name)
@@ -297,7 +321,9 @@ def _pool_avg(
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
     settings = (kernel, steps, _tuple(padding, n, name), bool(ceil_mode), bool(include), divisor)
-    return _unbatched(n, dispatch(_avg_pool, (_batched(n, input, name),), settings), input)
+    return _unbatched(
+        n, dispatch(node or _AVG_POOL[n], (_batched(n, input, name),), settings), input
+    )
 
 
 def avg_pool1d(
@@ -343,7 +369,8 @@ def _adaptive_pool(
         kernel = tuple(s // o for s, o in zip(spatial, out, strict=True))
         if largest:
             return _pool_max(n, input, kernel, None, 0, 1, False)
-        return _pool_avg(n, input, kernel, None, 0, False, True), None
+        node = None if n != 2 else _mean_of_all if set(out) == {1} else _adaptive_mean
+        return _pool_avg(n, input, kernel, None, 0, False, True, None, node), None
     if largest:
         return _adaptive_max(n, x, input, spatial, out)
     for axis, (size, parts) in enumerate(zip(spatial, out, strict=True), 2):
@@ -429,7 +456,7 @@ def _pad_constant(x: Var, value: Var, sides: Any) -> Var:
     return laid + (1 - mask) * value.astype(x.dtype)
 
 
-@op("PadBackward0")
+@op("CopySlices")
 def _pad_by_copy(x: Var, sides: Any, mode: str) -> Var:
     for axis, (before, after) in enumerate(sides):
         if before or after:
@@ -453,6 +480,19 @@ def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
         head = [flip(part(1, before + 1), axes=(axis,))] if before else []
         tail = [flip(part(n - after - 1, n - 1), axes=(axis,))] if after else []
     return cat(*head, x, *tail, axis=axis)
+
+
+_NAMES = {"reflect": "Reflection", "replicate": "Replication"}
+_PADS: dict[tuple[str, int], Op] = {
+    (mode, n): Op(_pad_by_copy.function, f"{name}Pad{n}DBackward0")
+    for mode, name in _NAMES.items()
+    for n in (1, 2, 3)
+}
+
+
+def _pad_op(mode: str, axes: int) -> Op:
+    """The op with PyTorch's name for so many padded axes."""
+    return _PADS.get((mode, axes), _pad_by_copy)
 
 
 def pad(
@@ -491,7 +531,7 @@ def pad(
                 f"Padding size should be less than the corresponding input dimension, but got: padding ({a}, {b}) for "
                 f"size {n} with mode {mode!r}"
             )
-    return dispatch(_pad_by_copy, (input,), (per_axis, mode))
+    return dispatch(_pad_op(mode, len(pairs)), (input,), (per_axis, mode))
 
 
 def unfold(
