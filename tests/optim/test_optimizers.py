@@ -245,6 +245,7 @@ RANGES: list[tuple[str, dict[str, Any]]] = [
     ("Adamax", {"eps": -1.0}), ("NAdam", {"momentum_decay": -1.0}), ("RAdam", {"betas": (1.0, 0.9)}),
     ("RMSprop", {"alpha": -1.0}), ("RMSprop", {"momentum": -1.0}), ("Adagrad", {"lr_decay": -1.0}),
     ("Adagrad", {"initial_accumulator_value": -1.0}), ("Adadelta", {"rho": 1.5}), ("Adadelta", {"eps": -1.0}),
+    ("AdamW", {"eps": -1.0}), ("RMSprop", {"weight_decay": -1.0}),
     ("ASGD", {"weight_decay": -1.0}), ("Rprop", {"etas": (1.5, 1.2)}), ("Rprop", {"lr": -1.0}),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Optimizers in training a small network: PyTorch's steps, state and errors."""
+"""Optimizers in a loop with backward(): PyTorch's curves, state that goes on, rounds that fail."""
 
 from __future__ import annotations
 
@@ -100,15 +100,6 @@ def test_fifty_steps_in_float32(name: str) -> None:
         _close(a, b, 1e-3, 1e-4)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_state_and_groups_have_pytorchs_structure(name: str) -> None:
-    torch = pytest.importorskip("torch")
-    mine = _run(tw, OPTIMIZERS[name], 3)[1].state_dict()
-    theirs = _run(torch, OPTIMIZERS[name], 3)[1].state_dict()
-    assert _plain(mine)["state"] == _plain(theirs)["state"]
-    assert _plain(mine)["param_groups"] == _plain(theirs)["param_groups"]
-
-
 def _converted(m: Any, state: Any) -> Any:
     """A state dict with its tensors as those of library ``m``."""
     if isinstance(state, dict):
@@ -177,127 +168,12 @@ def _groups(m: Any) -> list[Any]:
     return [log, [len(g["params"]) for g in optimizer.param_groups], repr(optimizer)]
 
 
-def _without_gradient(m: Any) -> list[Any]:
-    params = _params(m)
-    optimizer = m.optim.Adam(params, lr=0.1)
-    (params[0] ** 2).sum().backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    _loss(m, params).backward()
-    optimizer.step()
-    steps = [optimizer.state[p]["step"].item() for p in params]
-    return [[p.tolist() for p in params], steps]
-
-
-def _closure(m: Any) -> list[Any]:
-    params = _params(m)
-    optimizer = m.optim.SGD(params, lr=0.1)
-
-    def closure() -> Any:
-        optimizer.zero_grad()
-        loss = _loss(m, params)
-        loss.backward()
-        return loss
-
-    with m.no_grad():
-        losses = [optimizer.step(closure).item() for _ in range(3)]
-    return [losses, optimizer.step() is None]
-
-
-def _zero_grad(m: Any) -> list[Any]:
-    w = m.ones(2, requires_grad=True)
-    optimizer = m.optim.SGD([w], lr=0.1)
-    (w * 2).sum().backward()
-    held = w.grad
-    optimizer.zero_grad(set_to_none=False)
-    zeroed = [held.tolist(), w.grad is held]
-    optimizer.zero_grad()
-    return [zeroed, w.grad]
-
-
-def _hooks(m: Any) -> list[Any]:
-    log: list[str] = []
-    w = m.ones(2, requires_grad=True)
-    optimizer = m.optim.SGD([w], lr=0.1)
-    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: log.append("before"))
-    optimizer.register_step_post_hook(lambda o, args, kwargs: log.append("after"))
-    optimizer.step()
-    before.remove()
-    optimizer.step()
-    return log
-
-
-def _tensor_rate(m: Any) -> list[Any]:
-    params = _params(m)
-    optimizer = m.optim.SGD(params, lr=m.tensor(0.1))
-    for _ in range(2):
-        optimizer.zero_grad()
-        _loss(m, params).backward()
-        optimizer.step()
-    return [round(v, 6) for v in params[1].tolist()]
-
-
-@pytest.mark.parametrize(
-    "scenario", [_groups, _without_gradient, _closure, _zero_grad, _hooks, _tensor_rate]
-)
-def test_as_in_pytorch(scenario: Callable[[Any], list[Any]]) -> None:
+def test_groups_that_change_in_mid_training() -> None:
     torch = pytest.importorskip("torch")
-    mine, theirs = scenario(tw), scenario(torch)
-
-    def compare(a: Any, b: Any) -> None:
-        if isinstance(b, list):
-            assert len(a) == len(b)
-            for x, y in zip(a, b, strict=True):
-                compare(x, y)
-        elif isinstance(b, float):
-            assert a == pytest.approx(b, rel=1e-12)
-        else:
-            assert a == b
-
-    compare(mine, theirs)
-
-
-ERRORS: dict[str, Callable[[Any], Any]] = {
-    "negative rate": lambda m: m.optim.SGD([m.ones(1, requires_grad=True)], lr=-1.0),
-    "negative momentum": lambda m: m.optim.SGD([m.ones(1, requires_grad=True)], lr=1.0, momentum=-1.0),
-    "nesterov alone": lambda m: m.optim.SGD([m.ones(1, requires_grad=True)], lr=1.0, nesterov=True),
-    "beta of 1": lambda m: m.optim.Adam([m.ones(1, requires_grad=True)], betas=(1.0, 0.9)),
-    "negative eps": lambda m: m.optim.AdamW([m.ones(1, requires_grad=True)], eps=-1.0),
-    "negative decay": lambda m: m.optim.RMSprop([m.ones(1, requires_grad=True)], weight_decay=-1.0),
-    "negative lr_decay": lambda m: m.optim.Adagrad([m.ones(1, requires_grad=True)], lr_decay=-1.0),
-    "no parameters": lambda m: m.optim.SGD([], lr=0.1),
-    "one tensor": lambda m: m.optim.SGD(m.ones(1, requires_grad=True), lr=0.1),
-    "no tensors": lambda m: m.optim.SGD([1, 2], lr=0.1),
-    "a result": lambda m: m.optim.SGD([m.ones(1, requires_grad=True) * 2], lr=0.1),
-    "a set": lambda m: m.optim.SGD([{"params": {m.ones(1, requires_grad=True)}}], lr=0.1),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ERRORS)
-def test_errors(name: str) -> None:
-    torch = pytest.importorskip("torch")
-    with pytest.raises(Exception) as expected:
-        ERRORS[name](torch)
-    with pytest.raises(expected.type):
-        ERRORS[name](tw)
-
-
-def test_a_parameter_in_two_groups() -> None:
-    w = tw.ones(1, requires_grad=True)
-    optimizer = tw.optim.SGD([w], lr=0.1)
-    with pytest.raises(ValueError, match="more than one parameter group"):
-        optimizer.add_param_group({"params": [w]})
-
-
-def test_a_state_dict_that_does_not_fit_changes_nothing() -> None:
-    params, optimizer = _run(tw, OPTIMIZERS["Adam"], 2)
-    before = _plain(optimizer.state_dict())
-    one = tw.optim.Adam(_params(tw)[:1]).state_dict()
-    two = tw.optim.Adam([{"params": [p]} for p in _params(tw)[:2]]).state_dict()
-    for wrong in (one, two):
-        with pytest.raises(ValueError, match="parameter group"):
-            optimizer.load_state_dict(wrong)
-        assert _plain(optimizer.state_dict()) == before
+    (found, *shape), (expected, *their_shape) = _groups(tw), _groups(torch)
+    assert shape == their_shape
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
