@@ -31,6 +31,15 @@ def _overwritten(old: Var, new: Var) -> Var:
 _OVERWRITTEN = Op(_overwritten, "CopyBackwards")
 
 
+_FILLS = {
+    name: Op(_overwritten, name, (0, 1) if name == "FillBackward3" else (0,))
+    for name in (
+        "ZeroBackward0", "FillBackward2", "FillBackward3", "UniformBackward0", "NormalBackward0", "BernoulliBackward2",
+        "ExponentialBackward0", "RandomBackward0", "RandomBackward1", "RandomBackward2",
+    )
+}  # fmt: skip
+
+
 @op("CopyBackwards")
 def _convert(value: Any, dtype: Any, shape: Any) -> Any:
     return value.astype(dtype).broadcast_to(shape)
@@ -112,6 +121,14 @@ def put(target: Any, new: Any) -> Any:
     base._node, base._nr = written._node, written._nr
     base._tape_version += 1
     return target
+
+
+def overwrite(target: Any, new: Any, node: str) -> Any:
+    """``assign`` of what does not depend on the old value, as a tape node called ``node``."""
+    if state.grad and target._base is None and (target.requires_grad or new.requires_grad):
+        check_writable(target)
+        return put(target, dispatch(_FILLS[node], (target, new)))
+    return assign(target, new)
 
 
 def inplace(function: Callable[..., Any]) -> Callable[..., Any]:

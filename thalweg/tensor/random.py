@@ -13,7 +13,7 @@ from ..runtime.device import as_device
 from ..runtime.generator import Generator, default_generator
 from .core import TensorCore
 from .creation import DeviceLike, from_array, size_of
-from .inplace import assign, check_writable
+from .inplace import check_writable, overwrite
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -187,24 +187,30 @@ def manual_seed(seed: int) -> Generator:
 class RandomMethods(TensorCore):
     """Tensor's methods that fill it with random numbers, in place."""
 
-    def _fill(self, draw: Any, generator: Generator | None) -> Any:
+    def _fill(self, draw: Any, generator: Generator | None, node: str) -> Any:
         check_writable(self)
         array = draw(generator or default_generator, tuple(self.shape), self.dtype.numpy)
-        return assign(self, from_array(np.asarray(array, self.dtype.numpy)))
+        return overwrite(self, from_array(np.asarray(array, self.dtype.numpy)), node)
 
     def uniform_(
         self, a: float = 0, b: float = 1, *, generator: Generator | None = None, **names: float
     ) -> Tensor:
         """Fill with numbers uniform in [a, b) (PyTorch calls them ``from`` and ``to``)."""
         a, b = names.get("from", a), names.get("to", b)
-        return self._fill(lambda source, shape, kind: source.uniform(shape, a, b, kind), generator)
+        return self._fill(
+            lambda source, shape, kind: source.uniform(shape, a, b, kind),
+            generator,
+            "UniformBackward0",
+        )
 
     def normal_(
         self, mean: float = 0, std: float = 1, *, generator: Generator | None = None
     ) -> Tensor:
         """Fill with normal numbers."""
         return self._fill(
-            lambda source, shape, kind: source.normal(shape, mean, std, kind), generator
+            lambda source, shape, kind: source.normal(shape, mean, std, kind),
+            generator,
+            "NormalBackward0",
         )
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -214,24 +220,33 @@ class RandomMethods(TensorCore):
             return self._fill(
                 lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)),
                 generator,
+                "BernoulliBackward2",
             )
-        return self._fill(lambda source, shape, kind: source.bernoulli(p, shape), generator)
+        return self._fill(
+            lambda source, shape, kind: source.bernoulli(p, shape), generator, "BernoulliBackward2"
+        )
 
     def exponential_(self, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
         """Fill with exponential numbers of rate ``lambd``."""
         return self._fill(
-            lambda source, shape, kind: source.exponential(shape, lambd, kind), generator
+            lambda source, shape, kind: source.exponential(shape, lambd, kind),
+            generator,
+            "ExponentialBackward0",
         )
 
     def random_(self, *bounds: int, generator: Generator | None = None) -> Tensor:
         """Fill with whole numbers: all that the type holds, in [0, to), or in [from, to)."""
         if not bounds:
             return self._fill(
-                lambda source, shape, kind: source.any_integers(shape, kind), generator
+                lambda source, shape, kind: source.any_integers(shape, kind),
+                generator,
+                "RandomBackward2",
             )
         low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
         return self._fill(
-            lambda source, shape, kind: source.integers(low, high, shape, kind), generator
+            lambda source, shape, kind: source.integers(low, high, shape, kind),
+            generator,
+            "RandomBackward1" if len(bounds) == 1 else "RandomBackward0",
         )
 
     def multinomial(

@@ -13,6 +13,7 @@ from ..ops.movement import strided, strided_at
 from .core import TensorCore
 from .dispatch import derived, dispatch
 from .inplace import check_writable
+from .node import Node
 from .reduce import wrap_dim
 from .view import View, row_major
 
@@ -480,12 +481,24 @@ def is_contiguous(input: TensorCore, memory_format: Any = None) -> bool:
 # In place
 
 
+_IN_PLACE = {
+    "SqueezeBackward0": "SqueezeBackward3",
+    "SqueezeBackward1": "SqueezeBackward4",
+    "SqueezeBackward2": "SqueezeBackward5",
+    "UnsqueezeBackward0": "UnsqueezeBackward1",
+    "TBackward0": "TBackward1",
+    "TransposeBackward0": "TransposeBackward1",
+}
+
+
 def _turned(function: Callable[..., Any]) -> Callable[..., Any]:
     """The method ``name_`` of a view function: the tensor itself looks at its storage in the new way."""
 
     def method(self: Any, *args: Any) -> Any:
         check_writable(self)
         new = function(self, *args)
+        if new._node is not None:
+            new._node.__class__ = Node.kind(_IN_PLACE[new._node.name()], (0,))
         self._view, self._node, self._nr, self._seen = new._view, new._node, new._nr, None
         if self._base is not None:
             self._derive, self._made_at = new._derive, new._made_at

@@ -15,7 +15,7 @@ from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
 from .einsum import NamedProductMethods
 from .indexing import IndexMethods
-from .inplace import assign
+from .inplace import overwrite
 from .linear_algebra import ProductMethods
 from .logarithms import LogarithmMethods
 from .norms import NormMethods
@@ -84,12 +84,21 @@ class Tensor(
 
     def fill_(self, value: Any) -> Tensor:
         """Write ``value`` everywhere."""
-        number = value.item() if isinstance(value, TensorCore) else value  # type: ignore[attr-defined]
-        return assign(self, from_array(np.asarray(number).astype(self.dtype.numpy)))
+        if isinstance(value, TensorCore):
+            if value.ndim:
+                raise RuntimeError(
+                    "fill_ only supports 0-dimension value tensor but got tensor with "
+                    f"{value.ndim} dimensions."
+                )
+            return overwrite(self, value, "FillBackward3")
+        return self._filled(value, "FillBackward2")
+
+    def _filled(self, number: Any, node: str) -> Tensor:
+        return overwrite(self, from_array(np.asarray(number).astype(self.dtype.numpy)), node)
 
     def zero_(self) -> Tensor:
         """Write 0 everywhere."""
-        return self.fill_(0)
+        return self._filled(0, "ZeroBackward0")
 
     def fill_diagonal_(self, fill_value: float, wrap: bool = False) -> Tensor:
         """Write ``fill_value`` where all indices are equal; ``wrap`` starts again below, in a tall matrix."""
