@@ -188,8 +188,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check_probability(p)
     if not training or p == 0:
         return input
-    dropped = mul(input, _noise(tuple(input.shape), p, input))
-    return input.copy_(dropped) if inplace else dropped
+    noise = _noise(tuple(input.shape), p, input)
+    return input.mul_(noise) if inplace else mul(input, noise)
 
 
 def _dropout_maps(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
@@ -197,8 +197,8 @@ def _dropout_maps(input: Tensor, p: float, training: bool, inplace: bool) -> Ten
     if not training or p == 0:
         return input
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
-    dropped = mul(input, _noise(shape, p, input))
-    return input.copy_(dropped) if inplace else dropped
+    noise = _noise(shape, p, input)
+    return input.mul_(noise) if inplace else mul(input, noise)
 
 
 def dropout1d(
