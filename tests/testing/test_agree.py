@@ -84,6 +84,22 @@ def test_a_sum_does_not_depend_on_strides():
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
 
+def test_a_product_does_not_depend_on_odd_strides():
+    rng = np.random.RandomState(0)
+    sparse = tw.from_numpy(rng.randn(40, 60))[::3, ::2]
+    found, expected = sparse @ sparse.t(), sparse.contiguous() @ sparse.t().contiguous()
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_what_is_overwritten_has_a_gradient_of_zero():
+    for write in (lambda x, y: x.copy_(y), lambda x, y: x.__setitem__(..., y)):
+        v, w = tw.ones(3, requires_grad=True), tw.ones(3, requires_grad=True)
+        x = v * 2
+        write(x, w * 3)
+        x.sum().backward()
+        assert v.grad.tolist() == [0.0, 0.0, 0.0] and w.grad.tolist() == [3.0, 3.0, 3.0]
+
+
 def test_a_tensor_of_bounds_that_is_nan_gives_nan():
     bounds = tw.tensor([float("nan"), 1.0])
     x = tw.tensor([0.5, 2.0])

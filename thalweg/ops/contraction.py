@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..ir.aval import Aval, broadcast_shapes
@@ -9,6 +11,8 @@ from ..ir.builder import Var
 from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
 from .samples import draw
+
+Array = np.ndarray[Any, Any]
 
 
 def _product(x: Aval, y: Aval) -> Aval:
@@ -31,10 +35,22 @@ def _grad_right(g: Var, out: Var, x: Var, y: Var) -> Var:
     return sum_to(x.swap() @ g, y.shape)
 
 
+def _multiplied(x: Array, y: Array) -> Array:
+    product: Array = np.matmul(_in_rows_or_columns(x), _in_rows_or_columns(y))
+    return product
+
+
+def _in_rows_or_columns(x: Array) -> Array:
+    """Row-major or transposed memory as it is, any other as a row-major copy: NumPy sums that in another order."""
+    if x.flags.c_contiguous or x.swapaxes(-1, -2).flags.c_contiguous:
+        return x
+    return np.ascontiguousarray(x)
+
+
 matmul: Primitive = primitive(
     "matmul",
     infer=_product,
-    reference=np.matmul,
+    reference=_multiplied,
     grads=(_grad_left, _grad_right),
     fresh=True,
     samples=lambda: [

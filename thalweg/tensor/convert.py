@@ -20,7 +20,8 @@ from ..runtime.value import Storage, realized
 from .core import TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
-from .inplace import assign
+from .inplace import assign, instead
+from .modes import InferenceStorage
 from .node import Handle
 from .printing import format_tensor
 
@@ -262,7 +263,7 @@ class ConvertMethods(TensorCore):
         """Write ``source``, converted and broadcast, into this tensor."""
         if source.dtype is not self.dtype:
             source = source.to(self.dtype)  # type: ignore
-        return assign(self, source)
+        return assign(self, instead(self, source))
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
@@ -396,9 +397,16 @@ class ConvertMethods(TensorCore):
 
     @property
     def _version(self) -> Any:
+        if self._inference:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._storage.version
 
-    def is_inference(self) -> Any:
+    @property
+    def _inference(self) -> bool:  # type: ignore[override]  # an attribute of the core
+        return isinstance(self._storage, InferenceStorage)
+
+    def is_inference(self) -> bool:
+        """Whether this tensor, or what it is a view of, was made in inference mode."""
         return self._inference
 
 

@@ -24,7 +24,7 @@ from ..runtime.value import realized
 from .core import TensorCore
 from .creation import from_array, infer_array
 from .dispatch import derived, dispatch, wrap
-from .inplace import assign, check_writable, put
+from .inplace import assign, check_writable, instead, put
 from .picking import PickMethods, bounded, is_plain
 from .shape import alias_of, ravel, selected, sliced, unsqueeze
 
@@ -344,7 +344,7 @@ def _write_view(place: Tensor, value: Any) -> None:
     if extra > 0 and set(value.shape[:extra]) == {1}:
         value = value.reshape(tuple(value.shape[extra:]))
     try:
-        assign(place, value)
+        assign(place, instead(place, value))
     except RuntimeError as error:
         if "does not broadcast" not in str(error):
             raise

@@ -60,6 +60,7 @@ _DELIBERATE = (
     "function that returns multiple views",
     "Autograd not support dtype",
     "without overflow",
+    "backward through the graph a second time",
 )
 
 

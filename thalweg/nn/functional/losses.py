@@ -70,9 +70,9 @@ def _mse(x: Var, y: Var, reduction: str) -> Var:
 
 @op("")
 def _l1(x: Var, y: Var, reduction: str) -> Var:
-    x, y = promoted(x, y)
     if bool_ in (x.dtype, y.dtype):
         raise RuntimeError("l1_loss: a bool tensor has no differences: convert it to numbers first")
+    x, y = promoted(x, y)
     return reduced(e.abs_(x - y), reduction)
 
 
