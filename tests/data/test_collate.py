@@ -122,3 +122,43 @@ def test_convert_shares_memory() -> None:
     converted = data.default_convert({"x": array})["x"]
     array[0] = 5
     assert converted.tolist() == [5.0, 0.0]
+
+
+@pytest.mark.parametrize("memory", ["own", "of an array", "computed"])
+def test_rows_of_one_tensor(memory: str) -> None:
+    numbers = np.arange(61.0)[:60].reshape(10, 2, 3)
+    source = {
+        "own": lambda: tw.tensor(numbers),
+        "of an array": lambda: tw.from_numpy(numbers),
+        "computed": lambda: tw.tensor(numbers) * 1,
+    }[memory]()
+    flat = source.reshape(-1)
+    for parts in (
+        [source[i] for i in (3, 0, 9, 3)],
+        [source[i, 1] for i in (3, 9)],
+        [source[i, 0, 2] for i in (3, 9)],
+        [source[i : i + 2] for i in (0, 3, 8)],  # 3 is not a multiple of 2 rows
+        [flat[i : i + 4] for i in (56, 4)],
+        [flat[i : i + 7] for i in (0, 49, 53)],
+        [source[i].T for i in (3, 0)],
+        [source[3], source.clone()[0]],
+        [source[i, :0] for i in (3, 0)],
+        [source[i][:, ::2] for i in (3, 0)],
+    ):
+        found = data.default_collate(parts)
+        assert found.tolist() == [p.tolist() for p in parts] and found.dtype is tw.float64
+        assert found.shape == (len(parts), *parts[0].shape)
+    found = data.default_collate([source[1], source[2]])
+    source[1] = 7.0
+    if memory == "of an array":
+        assert numbers[1, 0, 0] == 7 and data.default_collate([source[1]]).tolist()[0][0][0] == 7
+    assert found[0].tolist() != source[1].tolist()
+
+
+def test_whole_numbers_of_all_sizes() -> None:
+    for batch in ([0, -(2**63), 2**63 - 1], [True, False], [1, 2.5], [1, True]):
+        assert data.default_collate(batch).tolist() == tw.tensor(batch).tolist()
+        assert data.default_collate(batch).dtype is tw.tensor(batch).dtype
+    for batch in ([1, 2**63], [-(2**63) - 1, 0]):
+        with pytest.raises(ValueError, match="Overflow when unpacking long long"):
+            data.default_collate(batch)

@@ -10,6 +10,7 @@ Memory that NumPy may write to (an array, a tensor from ``from_numpy``) is copie
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ Array = np.ndarray[Any, Any]
 Gather = Callable[[Sequence[int]], Any]
 
 __all__ = [
-    "Array", "Gather", "array_kind", "as_tensor", "gather_of", "joined", "shared_tensor", "stacked", "tensor",
+    "Array", "Gather", "array_kind", "as_tensor", "from_array", "gather_of", "joined", "shared_tensor", "stacked", "tensor",
 ]  # fmt: skip
 
 
@@ -118,20 +119,48 @@ def joined(tensors: Sequence[Any]) -> Tensor:
         TypeError: one of them is no tensor.
         RuntimeError: the shapes differ.
     """
-    arrays = []
     for number, t in enumerate(tensors):
         if not isinstance(t, Tensor):
             name = _full_name(type(t))
             raise TypeError(f"expected Tensor as element {number} in argument 0, but got {name}")
         if t.requires_grad:
             return stack(tensors)
-        arrays.append(_current(t)[0])
+    parts = _parts_of_one(tensors)
+    if parts is not None:
+        return parts
+    arrays = [_current(t)[0] for t in tensors]
     kind = arrays[0].dtype
     return (
         stacked(arrays)
         if all(a.dtype is kind or a.dtype == kind for a in arrays)
         else stack(tensors)
     )
+
+
+def _parts_of_one(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Tensors that are whole rows of one dense memory, gathered in one call; None where they are not.
+
+    Args:
+        tensors: N tensors (*) each.
+    Returns:
+        (N, *) without a tape, or None.
+    """
+    storage, view = tensors[0]._storage, tensors[0]._view
+    if view is None or not view.is_contiguous() or not (size := prod(view.shape)):
+        return None
+    shape, strides, offsets = view.shape, view.strides, []
+    for t in tensors:
+        v = t._view
+        if t._storage is not storage or v is None or v.shape != shape or v.strides != strides:
+            return None
+        offsets.append(v.offset)
+    places, rests = np.divmod(np.array(offsets), size)
+    shared = None if storage.value is not None else storage.settle()
+    array = storage.value.array if shared is None and storage.value is not None else shared
+    if array is None or not array.flags.c_contiguous or rests.any():
+        return None
+    rows = array.reshape(-1)[: array.size // size * size].reshape(-1, size)
+    return from_array(rows.take(places, 0).reshape(len(tensors), *shape))
 
 
 def stacked(arrays: Sequence[Array]) -> Tensor:

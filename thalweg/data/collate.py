@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir.dtype import float64
 from ..tensor import Tensor
-from .arrays import array_kind, as_tensor, joined, stacked, tensor
+from .arrays import array_kind, as_tensor, from_array, joined, stacked, tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -38,6 +38,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return _collate_arrays(batch)
     if isinstance(first, float):
         return tensor(list(batch), dtype=float64)
+    if type(first) is int and set(map(type, batch)) == {int}:
+        return _whole_numbers(batch)
     if isinstance(first, int):
         return tensor(list(batch))
     if isinstance(first, str | bytes):
@@ -48,6 +50,16 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Sequence):
         return _collate_sequences(batch)
     raise _unknown(type(first))
+
+
+def _whole_numbers(batch: Sequence[int]) -> Tensor:
+    try:
+        return from_array(np.array(batch, np.int64))
+    except OverflowError:
+        raise ValueError(
+            "default_collate: Overflow when unpacking long long: a number does not fit in 64 bits: "
+            "give floats, or numbers in [-2**63, 2**63)"
+        ) from None
 
 
 def _unknown(kind: Any) -> TypeError:
