@@ -21,7 +21,6 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
 from .inplace import assign, instead
-from .modes import InferenceStorage
 from .node import Handle
 from .printing import format_tensor
 
@@ -397,16 +396,9 @@ class ConvertMethods(TensorCore):
 
     @property
     def _version(self) -> Any:
-        if self._inference:
-            raise RuntimeError("Inference tensors do not track version counter.")
         return self._storage.version
 
-    @property
-    def _inference(self) -> bool:  # type: ignore[override]  # an attribute of the core
-        return isinstance(self._storage, InferenceStorage)
-
-    def is_inference(self) -> bool:
-        """Whether this tensor, or what it is a view of, was made in inference mode."""
+    def is_inference(self) -> Any:
         return self._inference
 
 
