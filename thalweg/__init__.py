@@ -149,6 +149,7 @@ from .tensor.inspection import (
     finfo,
     iinfo,
     is_floating_point,
+    is_inference,
     is_tensor,
     result_type,
 )

@@ -21,6 +21,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
 from .inplace import assign, instead
+from .modes import InferenceStorage
 from .node import Handle
 from .printing import format_tensor
 
@@ -396,9 +397,16 @@ class ConvertMethods(TensorCore):
 
     @property
     def _version(self) -> Any:
+        if self._inference:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._storage.version
 
+    @property
+    def _inference(self) -> Any:  # type: ignore[override]  # an attribute of the core
+        return isinstance(self._storage, InferenceStorage)
+
     def is_inference(self) -> Any:
+        """Whether this tensor, or what it is a view of, was made in inference mode."""
         return self._inference
 
 

@@ -15,6 +15,7 @@ from ..runtime.recorder import clear_caches, synchronize
 from ..runtime.value import Storage, realized
 from .core import TensorCore, check_differentiable
 from .dispatch import wrap
+from .modes import made_now
 from .view import View
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tens
     """A tensor that owns ``array``, which nobody may write to from now on."""
     if not array.flags.c_contiguous:
         array = np.array(array, order="C")
-    t = wrap(realized(array))
+    t = made_now(wrap(realized(array)))
     if requires_grad:
         check_differentiable(t.dtype)
         t._requires_grad = True
-    return t
+    result: Tensor = t
+    return result
 
 
 def infer_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:

@@ -13,6 +13,7 @@ from ..ops.movement import strided_write
 from ..runtime.state import state
 from .core import TensorCore
 from .dispatch import dispatch
+from .modes import InferenceStorage
 
 
 def _copy_slices(base: Any, value: Any, offset: Any, shape: Any, strides: Any) -> Any:
@@ -47,6 +48,11 @@ def _convert(value: Any, dtype: Any, shape: Any) -> Any:
 
 def check_writable(target: TensorCore) -> None:
     """Raise where an in-place write would change a leaf that the tape needs, or one element twice."""
+    if type(target._storage) is InferenceStorage and not state.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
     view = target._view
     if view is not None and any(
         s == 0 and n > 1 for n, s in zip(view.shape, view.strides, strict=True)

@@ -13,6 +13,11 @@ from ..runtime.value import number
 from .core import Size, TensorCore
 
 
+def is_inference(input: TensorCore) -> bool:
+    """Whether ``input`` was made in inference mode."""
+    return input._inference
+
+
 def is_tensor(obj: Any) -> bool:
     """Whether ``obj`` is a tensor."""
     return isinstance(obj, TensorCore)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..runtime.state import state
+from ..runtime.value import Storage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,8 +68,19 @@ class enable_grad(_Mode):
         super().__init__(True)
 
 
+class InferenceStorage(Storage):
+    """The storage of a tensor made in inference mode, and so of all its views."""
+
+
+def made_now(t: Any) -> Any:
+    """``t``, just made: an inference tensor if inference mode is on."""
+    if state.here.inference:
+        t._storage.__class__ = InferenceStorage
+    return t
+
+
 class inference_mode(_Mode):
-    """Like ``no_grad``; tensors made within it can never take part in a tape."""
+    """Like ``no_grad``; what is made within it cannot be written in place outside, nor require grad there."""
 
     def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:
         made = super().__new__(cls)
@@ -78,7 +90,7 @@ class inference_mode(_Mode):
         return made(mode)
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(not mode and state.grad, mode)
+        super().__init__(not mode, mode)
 
 
 class set_grad_enabled(_Mode):
