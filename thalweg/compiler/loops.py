@@ -7,14 +7,14 @@ vector_inner=True; the sum over a matrix's rows is outer=1, inner=1, vector_inne
 has inner=0.
 
 ``code`` is in single assignment: a value is named by its index. A value is of *inner* level if it is a
-Load, Coordinate or Pick marked inner or computed from one; a Reduce takes it to *outer* level. A value's stage is
+Load or Coordinate marked inner or computed from one; a Reduce takes it to *outer* level. A value's stage is
 the number of Reduces that lie one after another beneath it; for each stage the inner dimensions are walked once,
 evaluating what that stage's Reduces and Stores need (elementwise values are evaluated again rather than kept).
 
 Note: a kernel's arguments. ``kernel(table, meta, begin, end)``: ``table`` holds the addresses of all buffers of
 a program; ``meta`` is an array of int64: the place in ``table`` of each of the kernel's buffers; the extents of
 its dimensions, outer before inner; then for each statement of ``code`` that has them, in order, its words
-(``Load``, ``Store``, ``Pick``: offset and strides in elements, one for each dimension; ``Constant``: its bits).
+(``Load``, ``Store``: offset and strides in elements, one for each dimension; ``Constant``: its bits).
 The kernel handles the indices ``begin`` to ``end`` of outer dimension 0 (0 to 1 if there is none); where that is
 the vector dimension, ``begin`` is a multiple of 16.
 
@@ -58,17 +58,6 @@ class Coordinate:
 
 
 @dataclass(frozen=True)
-class Pick:
-    """The element of a buffer at offset + strides * point + ``index`` * its last word, where ``index`` is a value:
-    what take_class does. Its words are offset, strides, then the stride of ``index``."""
-
-    buffer: int
-    dtype: DType
-    index: int
-    inner: bool
-
-
-@dataclass(frozen=True)
 class Compute:
     """An elementwise primitive by its name (``add``, ``exp``, ``where``, ``cast``…) on earlier values."""
 
@@ -98,7 +87,7 @@ class Store:
     inner: bool
 
 
-Statement = Load | Constant | Coordinate | Pick | Compute | Reduce | Store
+Statement = Load | Constant | Coordinate | Compute | Reduce | Store
 
 
 @dataclass(frozen=True)
@@ -122,5 +111,5 @@ class Kernel:
     @property
     def n_buffers(self) -> int:
         return 1 + max(
-            (s.buffer for s in self.code if isinstance(s, Load | Store | Pick)), default=-1
+            (s.buffer for s in self.code if isinstance(s, Load | Store)), default=-1
         )
