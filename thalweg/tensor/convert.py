@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..ops.composite import op
 from ..runtime.device import CPU, Device, as_device
 from ..runtime.state import state
 from ..runtime.value import Storage, realized
-from .core import TensorCore
+from .core import _ALONE, _ALONE_HELD, TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
 from .inplace import assign, instead
@@ -49,13 +50,27 @@ class _Export:
         self.__array_interface__ = array.__array_interface__
 
 
+def _memory_to_share(storage: Storage) -> np.ndarray[Any, Any]:
+    """The elements in writable memory that no Value looks at: the storage's own if nobody else holds it, or a copy.
+
+    A tape, a trace, a batch, another storage: whoever reads the Value later holds it, or an array over its memory.
+    """
+    value = storage.value
+    assert value is not None
+    value.get()
+    if sys.getrefcount(value) == _ALONE + 1 and sys.getrefcount(value.array) == _ALONE_HELD:
+        flags = value.array.flags
+        if flags.owndata and flags.writeable and flags.c_contiguous:
+            return cast("np.ndarray[Any, Any]", value.array)
+    return np.array(value.get(), order="C")
+
+
 def export(t: TensorCore) -> np.ndarray[Any, Any]:
     """An array that shares memory with ``t`` from now on, as long as it lives."""
     storage = t._storage
     shared = None if storage.value is not None else storage.settle()
     if shared is None:
-        assert storage.value is not None
-        shared = np.array(storage.value.get(), order="C")
+        shared = _memory_to_share(storage)
         exported = _Export(shared)
         replacement = Storage.sharing(shared, exported)
         array = np.asarray(exported)
@@ -126,6 +141,13 @@ class ConvertMethods(TensorCore):
         return array if dtype is None else array.astype(dtype, copy=False)
 
     __array_priority__ = 1000
+
+    def __array_wrap__(
+        self, array: np.ndarray[Any, Any], context: Any = None, return_scalar: Any = False
+    ) -> Tensor:
+        """What a NumPy function of a tensor gives; truth values are uint8, as in PyTorch."""
+        result = np.asarray(array)
+        return from_array(result.astype(np.uint8) if result.dtype == np.bool_ else result.copy())
 
     def _number(self, kind: str) -> Any:
         array = self._array()
