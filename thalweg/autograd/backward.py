@@ -14,29 +14,44 @@ Tensors = TensorCore | Sequence[TensorCore]
 
 
 def _listed(x: Any) -> list[Any]:
-    return [x] if x is None or isinstance(x, TensorCore) else list(x)
+    return [x] if isinstance(x, TensorCore) else list(x)
+
+
+def _gradients(tensors: list[Any], grads: Any) -> list[Any]:
+    """For each tensor its gradient or None; those beyond the last tensor don't count."""
+    if grads is None:
+        return [None] * len(tensors)
+    listed = _listed(grads)
+    if len(listed) < len(tensors):
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(listed)} gradients: give one for each, or None"
+        )
+    return listed[: len(tensors)]
 
 
 def _roots(tensors: list[Any], grads: list[Any]) -> list[tuple[Node, int, Any]]:
     """Where the walk starts, each with its gradient (None: ones)."""
-    if len(grads) != len(tensors):
-        raise RuntimeError(
-            f"got {len(tensors)} tensors and {len(grads)} gradients: give one for each, or None"
-        )
     roots = []
-    for t, g in zip(tensors, grads, strict=True):
+    for k, (t, g) in enumerate(zip(tensors, grads, strict=True)):
+        if not isinstance(t, TensorCore):
+            raise AssertionError(f"Expected output to be a tensor, got {type(t).__name__}")
         edge = t._edge() if t.requires_grad else None
         if edge is None:
             raise RuntimeError(
-                "element 0 of tensors does not require grad and does not have a grad_fn"
+                f"element {k} of tensors does not require grad and does not have a grad_fn"
             )
+        if g is not None and not isinstance(g, TensorCore):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         if g is None:
             if t._aval().size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
         elif tuple(g.shape) != tuple(t.shape):
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a shape of {t.shape}."
+                f"Mismatch in shape: grad_output[{k}] has a shape of {g.shape} and output[{k}] has a shape of "
+                f"{t.shape}."
             )
+        elif g.dtype is not t.dtype:
+            g = g.to(t.dtype)  # type: ignore[attr-defined]  # every tensor has it
         roots.append((*edge, g))
     return roots
 
@@ -60,11 +75,15 @@ def backward(
         RuntimeError: nothing here requires grad, or the graph was freed by an earlier ``backward``.
     """
     listed = _listed(tensors)
-    grads = [None] * len(listed) if grad_tensors is None else _listed(grad_tensors)
+    if not listed:
+        return
+    grads = _gradients(listed, grad_tensors)
     if inputs is not None:
         inputs = _listed(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        if not all(t.requires_grad for t in inputs):
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     run_backward(
         _roots(listed, grads),
         retain_graph=create_graph if retain_graph is None else retain_graph,
@@ -93,8 +112,14 @@ def grad(
         raise NotImplementedError(
             "autograd.grad: is_grads_batched is not supported: call grad once for each row"
         )
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     listed, wanted = _listed(outputs), _listed(inputs)
-    grads = [None] * len(listed) if grad_outputs is None else _listed(grad_outputs)
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    grads = _gradients(listed, grad_outputs)
     for t in wanted:
         if not t.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -106,10 +131,11 @@ def grad(
     )
     if materialize_grads:
         return tuple(t.detach() * 0 if g is None else g for t, g in zip(wanted, found, strict=True))
-    if any(g is None for g in found) and not allow_unused:
+    unused = [k for k, g in enumerate(found) if g is None]
+    if unused and not allow_unused:
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
+            f"The differentiated Tensor at index {unused[0]} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
         )
     return tuple(found)
 

@@ -10,6 +10,7 @@ from ..ir.vjp import Vjp
 from ..ops.composite import Op
 from ..runtime.state import state
 from ..runtime.value import Value
+from ..tensor.core import TensorCore
 from ..tensor.dispatch import dispatch, wrap
 from ..tensor.node import AccumulateGrad, Node
 
@@ -169,7 +170,16 @@ def _hooked(node: Node, incoming: list[Any]) -> list[Any]:
 
 
 def _replaced(new: Any, old: Any) -> Any:
-    return old if new is None else new
+    """What a hook gave back, if anything: a gradient of the same shape."""
+    if new is None:
+        return old
+    if not isinstance(new, TensorCore):
+        raise TypeError(f"expected a tensor, but hook returned {type(new).__name__!r}")
+    if new.shape != old.shape:
+        raise RuntimeError(
+            f"hook has changed the size of value: {list(new.shape)} for {list(old.shape)}"
+        )
+    return new
 
 
 def _after(node: Node, outgoing: list[Any], incoming: list[Any]) -> list[Any]:

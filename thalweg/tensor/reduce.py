@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..ir.builder import Var
@@ -29,7 +30,7 @@ Dim = int | Sequence[int] | None
 def wrap_dim(dim: Any, ndim: int) -> int:
     """``dim`` counted from the front; IndexError outside the range."""
     if not isinstance(dim, int):
-        dim = dim.__index__()
+        dim = index(dim)
     low = max(ndim, 1)
     if not -low <= dim < low:
         raise IndexError(
