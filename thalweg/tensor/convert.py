@@ -149,13 +149,6 @@ class ConvertMethods(TensorCore):
         result = np.asarray(array)
         return from_array(result.astype(np.uint8) if result.dtype == np.bool_ else result.copy())
 
-    def __array_wrap__(
-        self, array: np.ndarray[Any, Any], context: Any = None, return_scalar: Any = False
-    ) -> Tensor:
-        """What a NumPy function of a tensor gives; truth values are uint8, as in PyTorch."""
-        result = np.asarray(array)
-        return from_array(result.astype(np.uint8) if result.dtype == np.bool_ else result.copy())
-
     def _number(self, kind: str) -> Any:
         array = self._array()
         if array.size != 1:
