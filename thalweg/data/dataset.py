@@ -127,18 +127,19 @@ class StackDataset(Dataset[Any]):
 class ConcatDataset(Dataset[T_co]):
     """Data sets one after another."""
 
-    datasets: list[Any]
+    datasets: list[Dataset[T_co]]
     cumulative_sizes: list[int]
 
     def __init__(self, datasets: Iterable[Any]) -> None:
-        self.datasets = list(datasets)
+        parts = list(datasets)
+        self.datasets = parts
         if not self.datasets:
             raise AssertionError(
                 "datasets should not be an empty iterable: ConcatDataset needs at least one"
             )
-        if any(isinstance(d, IterableDataset) for d in self.datasets):
+        if any(isinstance(d, IterableDataset) for d in parts):
             raise AssertionError("ConcatDataset does not support IterableDataset: use ChainDataset")
-        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in parts))
 
     def __getitem__(self, index: int) -> T_co:
         size = len(self)
@@ -178,6 +179,8 @@ class ChainDataset(IterableDataset[T_co]):
 
 class Subset(Dataset[T_co]):
     """Those items of ``dataset`` whose numbers are in ``indices``, in that order."""
+
+    dataset: Dataset[T_co]
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset = dataset

@@ -149,7 +149,8 @@ class CyclicLR(_WithMomentum):
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
         if self.mode == "exp_range":
-            return self.gamma**x
+            scale: float = self.gamma**x
+            return scale
         return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (x - 1)
 
     def rates(self) -> Rates:
