@@ -149,3 +149,17 @@ def test_a_write_through_a_view_puts_the_base_on_the_tape(shared):
         x.numpy()
     x[1:].add_(w[1:])
     assert x.requires_grad
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a native program gives back a strided input as its result, called row-major",
+)
+def test_a_native_clone_of_a_strided_leaf_is_row_major():
+    with tw.tier("native"):
+        running = tw.ones(2, 2, requires_grad=True).cumprod(1)
+        leaf = tw.tensor([[0.0, 1.0], [2.0, 3.0]], requires_grad=True)
+        copy = leaf.transpose(0, 1).clone()
+        other = running + 1.5  # something to compile beside it
+        copy.tolist()
+        assert (copy * 2).tolist() == [[0.0, 4.0], [2.0, 6.0]] and other.shape == (2, 2)
