@@ -1,6 +1,9 @@
 """One training step, printed at each stop: run `python docs/tour.py`."""
 
 import thalweg as tw
+from thalweg.compiler.emit import emit
+from thalweg.compiler.plan import KernelStep
+from thalweg.compiler.schedule import schedule
 from thalweg.nn import functional as F
 from thalweg.runtime.interpreter import source
 from thalweg.runtime.program import assemble
@@ -44,6 +47,17 @@ print(program.graph)
 
 stop("What the interpreter runs: one NumPy call for each primitive")
 print(source(program.graph))
+
+stop("The plan of a native program: kernels and matrix products; views became index maps")
+plan = schedule(program.graph)
+print(plan)
+
+stop("Its last kernel, the update, as loops: structure is its key, sizes are arguments")
+kernel = [step.kernel for step in plan.steps if isinstance(step, KernelStep)][-1]
+print(kernel)
+
+stop("The same as LLVM, of which this is the beginning; docs/native.md tells the rest")
+print(*emit(kernel, "update").splitlines()[:12], "...", sep="\n")
 
 stop("Asking for a value runs it; w was updated in place, through its Storage")
 print(loss.item(), w, sep="\n")
