@@ -138,3 +138,16 @@ def test_kept_gradients_accumulate() -> None:
     assert c.grad.tolist() == [2.0, 2.0] and a.grad.tolist() == [8.0, 12.0]
     total.backward(inputs=[c])
     assert c.grad.tolist() == [3.0, 3.0] and a.grad.tolist() == [8.0, 12.0]
+
+
+def test_a_hook_on_a_leafs_node_is_called_on_a_known_way() -> None:
+    for hooked in (False, False, True, True):
+        w = tw.tensor(2.0, requires_grad=True)
+        y = w * w * 5
+        seen: list[float] = []
+        if hooked:
+            node = y.grad_fn.next_functions[0][0].next_functions[0][0]
+            node.register_hook(lambda ins, outs, seen=seen: seen.append(outs[0].item()))
+        y.backward()
+        assert seen == ([20.0] if hooked else [])
+        assert grads_of(w) == [20.0]

@@ -66,7 +66,7 @@ def walk_again(root: Node, nr: int, grad: Value | None, retain_graph: bool) -> b
     for number, at in way.leaves:
         end: Any = nodes[number].next[at]
         leaf = end[0].variable
-        if leaf._leaf_hooks:
+        if leaf._leaf_hooks or end[0].marked:
             return False
         leaves.append(leaf)
         old = leaf._grad

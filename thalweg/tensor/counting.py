@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ir.dtype import bool_, float32, int64
+from ..ir.dtype import bool_, float32
 from .core import TensorCore
 from .creation import from_array
 from .reduce import axes_of, wrap_dim
@@ -168,25 +168,6 @@ def bucketize(
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """(...,) class numbers as (..., C) rows of zeros with a single 1; C is the largest + 1 unless given."""
-    if tensor.dtype is not int64:
-        raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}"
-        )
-    numbers = tensor._array()
-    if num_classes == -1 and not numbers.size:
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    if numbers.size and numbers.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
-    if numbers.size and numbers.max() >= classes:
-        raise RuntimeError(
-            f"Class values must be smaller than num_classes: {numbers.max()} of {classes}"
-        )
-    return from_array((numbers[..., None] == np.arange(classes)).astype(np.int64))
 
 
 class CountMethods(TensorCore):
