@@ -68,10 +68,6 @@ def is_one_of(found, states) -> bool:
     return any(all(map(np.array_equal, found, one)) for one in states)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Trace.record, _follow, _new_leaf and overwrite, and Optimizer._put, change several things one by one",
-)
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 @pytest.mark.parametrize("tier", ["interpret", "native"])
 def test_a_step_that_is_interrupted_is_done_or_not(tier, optimizer):

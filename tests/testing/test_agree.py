@@ -120,10 +120,6 @@ def scaled_row():
     return w.grad.numpy()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the interpreter overwrites what `dense` gave: `_Writer._forget` must go by `fresh`, not by `dense`",
-)
 def test_a_row_that_was_scaled_in_place_is_kept_for_backward():
     with tw.tier("eager"):
         expected = scaled_row()
@@ -131,18 +127,7 @@ def test_a_row_that_was_scaled_in_place_is_kept_for_backward():
         np.testing.assert_array_equal(scaled_row(), expected)
 
 
-@pytest.mark.parametrize(
-    "shared",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="a view of memory shared with NumPy does not know its base"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("shared", [False, True])
 def test_a_write_through_a_view_puts_the_base_on_the_tape(shared):
     x, w = tw.zeros(3), tw.ones(3, requires_grad=True)
     if shared:
@@ -151,10 +136,6 @@ def test_a_write_through_a_view_puts_the_base_on_the_tape(shared):
     assert x.requires_grad
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a native program gives back a strided input as its result, called row-major",
-)
 def test_a_native_clone_of_a_strided_leaf_is_row_major():
     with tw.tier("native"):
         running = tw.ones(2, 2, requires_grad=True).cumprod(1)

@@ -41,10 +41,18 @@ def _reshaped(x: Aval, shape: Shape) -> Aval:
     return result
 
 
+def _reshape_reference(x: Array, shape: Shape) -> Array:
+    """NumPy lays out the copy of a broadcast array as the array's strides suggest: here it is row-major."""
+    result = x.reshape(shape)
+    if result.flags.c_contiguous or np.may_share_memory(result, x):
+        return result
+    return np.ascontiguousarray(result)
+
+
 reshape: Primitive = primitive(
     "reshape",
     infer=_reshaped,
-    reference=lambda x, shape: x.reshape(shape),
+    reference=_reshape_reference,
     grads=(lambda g, out, x, shape: g.reshape(x.shape),),
     statics=("shape",),
     dense=False,

@@ -297,7 +297,14 @@ class Optimizer:
         self._put(results, targets, counted)
 
     def _put(self, results: list[Value], targets: list[Any], counted: list[list[Any]]) -> None:
-        """Put the new Values into parameters and states."""
+        """Put the new Values into parameters and states: into all of them, Ctrl-C or not."""
+        try:
+            self._put_each(results, targets, counted)
+        except BaseException:
+            self._put_each(results, targets, counted)
+            raise
+
+    def _put_each(self, results: list[Value], targets: list[Any], counted: list[list[Any]]) -> None:
         given = iter(results)
         for steps in counted:
             value = next(given)

@@ -131,7 +131,7 @@ class _Writer:
                 not instr.primitive.elementwise or all(self._is_dense(s) for s in instr.ins)
             ):
                 self.dense.add(slot)
-        if not instr.primitive.dense and instr.ins:
+        if not instr.primitive.fresh and instr.ins:  # it may be its operand's memory
             base = instr.ins[0]
             for slot in instr.outs:
                 self.roots[slot] = self.roots.get(base, base)

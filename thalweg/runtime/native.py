@@ -229,7 +229,7 @@ class NativeProgram:
             if slot in self.made:
                 text = f"v{slot}"
             elif slot < self.graph.n_inputs:
-                text = f"asarray(v{slot})"
+                text = f"asarray(v{slot}, order='C')"
             else:
                 text = (
                     f"held.pop({slot})" if self.plan.outputs.count(slot) == 1 else f"held[{slot}]"

@@ -208,23 +208,28 @@ class Trace:
         """Take the edge of ``op`` on ``operands``; gives where it leads and its pending results.
 
         ``hidden`` gives further operands, which were operands or results on every way to here: only a new edge
-        reads them.
+        reads them. An exception, Ctrl-C too, leaves the trace as it was.
         """
         with self.lock:
             leaf_of = self.leaf_of
             key: list[Any] = [op, statics, marks]
-            for v in operands:
-                if v is None:
-                    key.append(None)
-                elif v.trace is self:
-                    key.append(v.slot)
-                elif v.array is None:
-                    break  # another thread's
+            before = self.generation, self.position, len(self.values)
+            try:
+                for v in operands:
+                    if v is None:
+                        key.append(None)
+                    elif v.trace is self:
+                        key.append(v.slot)
+                    elif v.array is None:
+                        break  # another thread's
+                    else:
+                        key.append(leaf_of.get(v) or self._new_leaf(v))
                 else:
-                    key.append(leaf_of.get(v) or self._new_leaf(v))
-            else:
-                return self._follow(key, operands, hidden)
-            self._forget_new_leaves()
+                    return self._follow(key, operands, hidden)
+                self._forget_new_leaves()
+            except BaseException:
+                self._take_back(*before)
+                raise
         for v in operands:
             if v is not None and v.trace is not self:
                 v.get()
@@ -240,11 +245,16 @@ class Trace:
         with self.lock:
             if self.generation != generation:
                 return None
-            for at in range(3, 3 + len(operands)):
-                v = key[at]
-                if v.__class__ is Value:
-                    key[at] = self.leaf_of.get(v) or self._new_leaf(v)
-            return self._follow(key, operands, None)
+            before = generation, self.position, len(self.values)
+            try:
+                for at in range(3, 3 + len(operands)):
+                    v = key[at]
+                    if v.__class__ is Value:
+                        key[at] = self.leaf_of.get(v) or self._new_leaf(v)
+                return self._follow(key, operands, None)
+            except BaseException:
+                self._take_back(*before)
+                raise
 
     def _new_leaf(self, value: Value) -> Aval:
         self.leaves.append(value)
@@ -254,8 +264,15 @@ class Trace:
     def _forget_new_leaves(self) -> None:
         """Take back the leaves of an edge that was not taken."""
         for v in self.leaves[self.position.n_leaves :]:
-            del self.leaf_of[v]
+            self.leaf_of.pop(v, None)
         del self.leaves[self.position.n_leaves :]
+
+    def _take_back(self, generation: int, position: Position, n_values: int) -> None:
+        """Be as before an edge that was not taken; nothing to do if the trace was run on the way."""
+        if self.generation == generation:
+            self.position = position
+            del self.values[n_values:]
+            self._forget_new_leaves()
 
     def _follow(
         self,
@@ -287,11 +304,7 @@ class Trace:
             None if v is None else (v.slot if v.trace is self else self.leaf_of[v])
             for v in operands
         )
-        try:
-            position = trie.grow(self, edge, edge[0], edge[1], refs)
-        except BaseException:
-            self._forget_new_leaves()
-            raise
+        position = trie.grow(self, edge, edge[0], edge[1], refs)
         self.missed = self.missed or position.where
         return position
 

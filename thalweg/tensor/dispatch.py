@@ -219,7 +219,7 @@ def derived(
         t._node = view_node(op, source, statics, numbers)
         t._base, t._made_at = base, base._tape_version
         t._derive = lambda: (as_strided_node(base, view), 0)
-    elif source._base is not None or source._storage.value is not None:
+    else:
         t._base, t._made_at = base, base._tape_version
         t._derive = lambda: (as_strided_node(base, view), 0)
     return t
