@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..runtime.state import state
 from ..runtime.value import Storage
@@ -40,32 +40,32 @@ class _Mode:
         return _Mode(self._enabled, self._inference)
 
 
-class no_grad(_Mode):
+class _BareMode(_Mode):
+    """A mode without arguments, which decorates a function with or without parentheses."""
+
+    _grad: ClassVar[bool]
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]  # used as a bare decorator
+        return made(function)
+
+    def __init__(self) -> None:
+        super().__init__(self._grad)
+
+
+class no_grad(_BareMode):
     """Within it nothing is noted on the tape. Also a decorator, with or without parentheses."""
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()  # type: ignore[misc]  # used as a bare decorator
-        return made(function)
-
-    def __init__(self) -> None:
-        super().__init__(False)
+    _grad = False
 
 
-class enable_grad(_Mode):
+class enable_grad(_BareMode):
     """Within it operations are noted on the tape, even inside ``no_grad``."""
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()  # type: ignore[misc]  # used as a bare decorator
-        return made(function)
-
-    def __init__(self) -> None:
-        super().__init__(True)
+    _grad = True
 
 
 class InferenceStorage(Storage):

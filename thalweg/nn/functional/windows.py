@@ -12,7 +12,8 @@ from ...ir.builder import Var
 from ...ops import window as w
 from ...ops import window_reference as reference
 from ...ops.composite import Op, op
-from ...ops.movement import cat, flip, slice_, unslice
+from ...ops.movement import cat, flip, slice_
+from ...ops.movement import pad as with_border
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 
@@ -446,14 +447,9 @@ def _pad_constant(x: Var, value: Var, sides: Any) -> Var:
     stops = tuple(n - max(-b, 0) for n, (_, b) in zip(x.shape, sides, strict=True))
     ones = (1,) * x.ndim
     kept: Var = slice_(x, starts=starts, stops=stops, steps=ones)
-    shape = tuple(n + max(a, 0) + max(b, 0) for n, (a, b) in zip(kept.shape, sides, strict=True))
-    begin = tuple(max(a, 0) for a, _ in sides)
-    end = tuple(a + n for a, n in zip(begin, kept.shape, strict=True))
-    laid: Var = unslice(kept, shape=shape, starts=begin, stops=end, steps=ones)
-    mask = unslice(
-        kept.builder.full(kept.shape, 1, x.dtype), shape=shape, starts=begin, stops=end, steps=ones
-    )
-    return laid + (1 - mask) * value.astype(x.dtype)
+    low, high = (tuple(max(pair[k], 0) for pair in sides) for k in (0, 1))
+    result: Var = with_border(kept, value.astype(x.dtype), low=low, high=high)
+    return result
 
 
 @op("CopySlices")
