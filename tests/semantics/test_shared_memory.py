@@ -61,10 +61,10 @@ HOLDERS = {
     "a deep copy": lambda t: copy.deepcopy(t),
     "a batch": lambda t: next(iter(data.DataLoader(t, 4))),
     "a record": lambda t: (nn.Parameter(tw.ones(3)) * t).detach(),
-    "a tape": lambda t: tw.stack([t.detach() * tw.ones(3)])[0],
+    "a result": lambda t: tw.stack([t.detach() * tw.ones(3)])[0],
     "another's data": lambda t: _with_data(t.detach().clone(), t),
     "an array of it": lambda t: np.asarray(t),
-    "a save": lambda t: tw.tensor(t.tolist()),
+    "numbers": lambda t: tw.tensor(t.tolist()),
 }
 
 
