@@ -91,13 +91,21 @@ def assign(target: Any, new: Any) -> Any:
 
 def instead(target: Any, new: Any) -> Any:
     """``new``, as what overwrites all of ``target``: on the tape what was there before has a gradient of zero."""
-    if not (state.grad and new.requires_grad and target._base is None and target._node is not None):
+    if not (state.grad and new.requires_grad and target._base is None):
         return new
-    return dispatch(_OVERWRITTEN, (target, fitted(new, target._aval())))
+    check_writable(target)
+    check_fits(new, target._aval())
+    return dispatch(_OVERWRITTEN, (target, new))
 
 
 def fitted(new: Any, aval: Any) -> Any:
     """``new`` in the type and, broadcast, the shape of ``aval``."""
+    check_fits(new, aval)
+    return dispatch(_convert, (new,), (aval.dtype, aval.shape))
+
+
+def check_fits(new: Any, aval: Any) -> None:
+    """Raise where ``new`` does not broadcast to the shape of ``aval``."""
     shape = tuple(new.shape)
     if len(shape) > len(aval.shape) or any(
         n not in (1, m) for n, m in zip(reversed(shape), reversed(aval.shape), strict=False)
@@ -105,7 +113,6 @@ def fitted(new: Any, aval: Any) -> Any:
         raise RuntimeError(
             f"in-place write: a value of shape {list(shape)} does not broadcast to the tensor's {list(aval.shape)}"
         )
-    return dispatch(_convert, (new,), (aval.dtype, aval.shape))
 
 
 def put(target: Any, new: Any) -> Any:
