@@ -101,7 +101,11 @@ class Kernel:
 
     def __str__(self) -> str:
         dims = [f"outer{d}" for d in range(self.outer)] + [f"inner{d}" for d in range(self.inner)]
-        vector = "vectors along " + (dims[-1] if self.vector_inner else dims[self.outer - 1]) if dims else "scalars"
+        vector = (
+            "vectors along " + (dims[-1] if self.vector_inner else dims[self.outer - 1])
+            if dims
+            else "scalars"
+        )
         lines = [f"kernel over {', '.join(dims) or 'nothing'}; {vector}"]
         for k, s in enumerate(self.code):
             fields = ", ".join(f"{name}={value}" for name, value in vars(s).items())
@@ -110,6 +114,4 @@ class Kernel:
 
     @property
     def n_buffers(self) -> int:
-        return 1 + max(
-            (s.buffer for s in self.code if isinstance(s, Load | Store)), default=-1
-        )
+        return 1 + max((s.buffer for s in self.code if isinstance(s, Load | Store)), default=-1)

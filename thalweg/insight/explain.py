@@ -57,8 +57,14 @@ class Explanation:
         text = []
         for n, program in enumerate(self.programs, 1):
             total = sum(line.seconds for line in program.lines)
-            how = f"{len(program.lines)} steps, {total * 1e6:.1f} us" if program.native else "interpreted"
-            text.append(f"program {n}: {program.instructions} primitives, {how}; cut at {program.cut}")
+            how = (
+                f"{len(program.lines)} steps, {total * 1e6:.1f} us"
+                if program.native
+                else "interpreted"
+            )
+            text.append(
+                f"program {n}: {program.instructions} primitives, {how}; cut at {program.cut}"
+            )
             for line in program.lines:
                 rate = f"{line.flops / line.seconds / 1e9:6.1f} GF/s" if line.seconds > 0 else ""
                 text.append(
@@ -99,7 +105,9 @@ def _report(program: Program, inputs: list[Any], cut: str) -> ProgramReport:
     runs = [native.timed(inputs) for _ in range(3)]
     seconds = [min(times) for times in zip(*runs, strict=True)]
     shapes = native.plan.shapes
-    lines = [_line(step, time, shapes) for step, time in zip(native.plan.steps, seconds, strict=True)]
+    lines = [
+        _line(step, time, shapes) for step, time in zip(native.plan.steps, seconds, strict=True)
+    ]
     return ProgramReport(cut, True, count, tuple(lines))
 
 
@@ -114,7 +122,9 @@ def _line(step: Step, seconds: float, shapes: dict[int, tuple[tuple[int, ...], D
         return Line("kernel", what, points * len(step.names), size(step.buffers), seconds)
     if isinstance(step, ContractionStep):
         flops = 2 * prod(step.batch) * step.m * step.n * step.k
-        what = f"{step.m}x{step.k} @ {step.k}x{step.n}" + (f" batch {step.batch}" if step.batch else "")
+        what = f"{step.m}x{step.k} @ {step.k}x{step.n}" + (
+            f" batch {step.batch}" if step.batch else ""
+        )
         return Line("product", what, flops, size((step.a.slot, step.b.slot, step.out)), seconds)
     instr = step.instr
     return Line("host", instr.primitive.name, 0, size((*step.reads, *instr.outs)), seconds)

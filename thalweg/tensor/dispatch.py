@@ -15,6 +15,7 @@ from ..runtime.state import state
 from ..runtime.trace import Position, trie
 from ..runtime.value import Storage, Value, number, realized
 from .core import TensorCore
+from .modes import made_now
 from .node import Node
 from .view import View
 
@@ -117,8 +118,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     if not lazy or here.eager:
         return _at_once(op, statics, operands, edges, wanted if taping else 0)
     if not (wanted and taping):
-        values = trace.record(op, operands, statics)[1]
-        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+        return _untaped(trace.record(op, operands, statics)[1])
     marks[0] = wanted
     key[2] = tuple(marks)
     found = trace.follow(generation, key, operands)
@@ -146,7 +146,7 @@ def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -
     values = execute(op, operands, statics)
     tape = tape_of(op, graph_of(op, operands, statics), wanted) if wanted else NO_TAPE
     if tape is NO_TAPE:
-        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+        return _untaped(values)
     if tape.ends is not None:
         edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
     saved = [operands[k] for k in tape.saved_inputs] + [values[k] for k in tape.saved_outputs]
@@ -155,6 +155,18 @@ def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -
         return _several(tape, node, values)
     t: Any = wrap(values[0])
     t._node = node
+    return t
+
+
+def _untaped(values: list[Value]) -> Any:
+    """Results without a node."""
+    made = made_now if state.here.inference else _as_it_is
+    if len(values) == 1:
+        return made(wrap(values[0]))
+    return tuple([made(wrap(v)) for v in values])
+
+
+def _as_it_is(t: Any) -> Any:
     return t
 
 
