@@ -414,3 +414,29 @@ def test_more_kernels_than_memory_keeps(monkeypatch):
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
     assert len(cache._known) <= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_another_threads_trace_runs():
+    script = (
+        "import os, signal, threading, warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "import thalweg as tw\n"
+        "from thalweg.runtime.state import state\n"
+        "found, inside, go_on = [], threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    found.append(tw.nn.Parameter(tw.ones(3)) * 2)\n"
+        "    with state.trace.lock:\n"
+        "        inside.set()\n"
+        "        go_on.wait()\n"
+        "thread = threading.Thread(target=hold)\n"
+        "thread.start()\n"
+        "inside.wait()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    signal.alarm(30)\n"
+        "    os._exit(0 if found[0].tolist() == [2.0, 2.0, 2.0] else 1)\n"
+        "go_on.set()\n"
+        "assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    run_script(script)

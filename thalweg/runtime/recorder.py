@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..ir.graph import Graph
 from .generator import default_generator
 from .program import Program
 from .state import state
-from .trace import Op, Trace, trie
+from .trace import Op, Trace, traces, trie
 from .value import Value
 
 
@@ -60,8 +61,10 @@ def _before_fork() -> None:
 
 
 def _begin_anew() -> None:
-    """A forked child starts with an empty recorder of its own."""
+    """A forked child starts with an empty recorder of its own; its parent's traces are nobody's."""
     default_generator._lock.release()
+    for trace in traces:
+        trace.lock = threading.RLock()
     state.trace = Trace(state.tier)
 
 

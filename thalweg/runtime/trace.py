@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
-from weakref import ref
+from weakref import WeakSet, ref
 
 from ..ir.aval import Aval
 from ..ir.builder import Builder, Var
@@ -150,6 +150,9 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+traces: WeakSet[Trace] = WeakSet()  # every thread's
+
+
 class Failed:
     """What the pending results of a failed trace wait for: its error, again."""
 
@@ -172,6 +175,7 @@ class Trace:
 
     def __init__(self, tier: str = "auto") -> None:
         self.lock = threading.RLock()
+        traces.add(self)
         self.strangers, self.tier = 0, tier
         self._reset()
 

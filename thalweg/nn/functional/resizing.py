@@ -67,6 +67,8 @@ def interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """The spatial axes resized.
 
@@ -76,12 +78,20 @@ def interpolate(
         scale_factor: instead of size, what each spatial size is multiplied with.
         mode: "nearest", or "linear", "bilinear", "trilinear" for 1, 2, 3 spatial axes.
         align_corners: whether the outermost elements stay in place (linear modes only).
+        recompute_scale_factor: go by the sizes that ``scale_factor`` gives, rounded down, not by the factor itself.
+        antialias: not available.
     Returns:
         (N, C, ...) with the new sizes.
     Raises:
         ValueError: neither or both of size and scale_factor, or align_corners with "nearest".
-        NotImplementedError: another mode, or one for another rank.
+        NotImplementedError: another mode, or one for another rank; antialias.
     """
+    if antialias:
+        raise NotImplementedError("interpolate: antialias is not supported: leave it out")
+    if recompute_scale_factor:
+        if size is not None:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        size, scale_factor = _sizes(input, None, scale_factor)[0], None
     sizes, scales = _sizes(input, size, scale_factor)
     if mode != "nearest" and _LINEAR.get(mode) != input.ndim:
         raise NotImplementedError(
