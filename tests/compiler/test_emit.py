@@ -153,3 +153,34 @@ def test_softmax_of_rows_and_of_columns():
         e = np.exp(x.astype(np.float64))
         np.testing.assert_allclose(rows, e / e.sum(1, keepdims=True), 1e-5)
         np.testing.assert_allclose(columns, e / e.sum(0), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((5, 10), 1), ((5, 10), 0), ((1, 33), 1), ((7, 1), 1), ((40,), 0), ((3, 17, 4), 1)],
+)
+def test_positions_of_extremes(name, dtype, shape, axis):
+    from thalweg.ir.aval import Aval
+    from thalweg.ir.builder import Builder
+    from thalweg.ir.dtype import from_numpy
+    from thalweg.ir.primitive import Primitive
+    from thalweg.runtime.native import NativeProgram
+
+    record = Primitive.registry[name]
+    rng = np.random.RandomState(0)
+    arrays = [rng.randint(0, 4, shape).astype(dtype), rng.randint(0, 200, shape).astype(dtype)]
+    if np.dtype(dtype).kind == "f":
+        arrays.append(np.where(rng.rand(*shape) < 0.2, np.nan, arrays[0]).astype(dtype))
+        arrays.append(np.full(shape, np.inf if name == "argmin" else -np.inf, dtype))
+    for keepdim in (False, True):
+        builder = Builder((Aval(shape, from_numpy(np.dtype(dtype))),))
+        result = record(builder.inputs()[0], axis=axis, keepdim=keepdim)
+        program = NativeProgram(builder.finish((result,)))
+        assert program.is_worth_it(), "computed by a host call"
+        for x in arrays:
+            (found,) = program([x])
+            expected = np.asarray(record.reference(x, axis=axis, keepdim=keepdim))
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == expected.dtype

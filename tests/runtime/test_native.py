@@ -440,3 +440,18 @@ def test_a_fork_while_another_threads_trace_runs():
         "assert os.waitpid(pid, 0)[1] == 0\n"
     )
     run_script(script)
+
+
+def test_memory_of_large_results_is_used_again_but_never_while_held():
+    w = nn.Parameter(tw.ones(300, 300))
+    with tw.tier("native"):
+        kept = [(w * k).detach().numpy() for k in range(4)]
+        assert len({a.ctypes.data for a in kept}) == 4
+        for k, a in enumerate(kept):
+            assert (a == k).all()
+        row = kept[1][2:3]  # a view holds its base
+        del a, kept
+        places = set()
+        for k in range(10):
+            places.add((w * (k + 5)).detach().numpy().ctypes.data)
+        assert len(places) <= 3 and row.tolist() == [[1.0] * 300]

@@ -160,9 +160,24 @@ class _Nest:
         self.names.append(name)
         if name == "take_class":
             return self._add(Reduce("sum", dtype, self._where_class(args[1], args[0], dtype)))
+        if name in ("argmax", "argmin"):
+            return self._position(args[0], instr.statics[0], "amax" if name == "argmax" else "amin")
         if name in ("any", "all") and self._dtype(args[0]) is not bool_:
             args[0] = self._add(Compute("cast", bool_, (args[0],)))
         return self._add(Reduce(name, dtype, args[0]))
+
+    def _position(self, x: int, axis: int, fold: str) -> int:
+        """Where along ``axis`` the extreme lies: the least coordinate of those that equal it, or are NaN."""
+        kind = self._dtype(x)
+        extreme = self._add(Reduce(fold, kind, x))
+        hit = self._add(Compute("eq", bool_, (x, extreme)))
+        if kind.is_floating_point:
+            nan = self._add(Compute("ne", bool_, (x, x)))
+            hit = self._add(Compute("bitwise_or", bool_, (hit, nan)))
+        size = self.shape[axis]
+        here = self._add(Coordinate(axis, True)) if size > 1 else self._number(int64, 0)
+        place = self._add(Compute("where", int64, (hit, here, self._number(int64, size))))
+        return self._add(Reduce("amin", int64, place))
 
     def _store(self, slot: int, value: int, inner: bool = True) -> None:
         strides = dense_strides(self.shape)

@@ -25,7 +25,8 @@ from .math import can_emit
 from .nest import kernel_step
 from .plan import ContractionStep, HostStep, Operand, Plan
 
-REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all"}
+REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all", "take_class"}
+POSITIONS = {"argmax", "argmin"}
 _EXACT = {
     "add",
     "sub",
@@ -176,7 +177,7 @@ class Scheduler:
             self._put_together(instr)
         elif name == "strided" and self._offset(instr) is not None:
             self._stride(instr)
-        elif name in REDUCTIONS or name == "take_class":
+        elif name in REDUCTIONS or (name in POSITIONS and self.dtype(instr.ins[0]) is not bool_):
             self.access[out] = whole(out, self.shape(out))
             if name == "take_class":
                 self._watch(instr)
@@ -510,4 +511,8 @@ def _transposed(x: Operand) -> Operand:
 
 
 def _axes(instr: Instr) -> tuple[int, ...]:
-    return (1,) if instr.primitive.name == "take_class" else tuple(sorted(instr.statics[0]))
+    """The axes that a reduction folds."""
+    if instr.primitive.name == "take_class":
+        return (1,)
+    first = instr.statics[0]
+    return (first,) if instr.primitive.name in POSITIONS else tuple(sorted(first))

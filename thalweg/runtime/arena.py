@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +11,42 @@ from typing import Any
 import numpy as np
 
 from ..compiler.plan import HostStep, KernelStep, Step
+from ..ir.aval import Shape
 
 _ALIGN = 64
+LARGE = 1 << 16  # bytes from which a result's memory is kept
+_MOST_SPARE = 1 << 30
+
+
+class Spare:
+    """Memory for large results, used again when nobody holds the array any more.
+
+    A step's new parameters need as much memory as the old ones, which are let go of in the same step: without this
+    the system would take it back and hand it out again, page by page. What is kept is bounded; who holds an array is
+    told by its reference count, against that of one that is known to be free.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Shape, Any], list[Any]] = {}
+        self.bytes = 0
+        self._free = 0
+        probe = [np.empty(1)]
+        self._free = next(sys.getrefcount(array) for array in probe)
+
+    def empty(self, shape: Shape, dtype: Any) -> Any:
+        """An array of any content."""
+        arrays = self.kept.setdefault((shape, dtype), [])
+        for array in arrays:
+            if sys.getrefcount(array) == self._free:
+                return array
+        array = np.empty(shape, dtype)
+        if self.bytes + array.nbytes > _MOST_SPARE:
+            self.kept.clear()
+            self.bytes = 0
+        else:
+            arrays.append(array)
+            self.bytes += array.nbytes
+        return array
 
 
 class Arena:
@@ -35,6 +70,7 @@ class Arena:
 
 
 arena = Arena()
+spare = Spare()
 if hasattr(os, "register_at_fork"):  # another thread may have held the lock
     os.register_at_fork(after_in_child=arena.begin_anew)
 

@@ -16,7 +16,7 @@ from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
 from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
-from .arena import arena, lay_out
+from .arena import LARGE, arena, lay_out, spare
 from .contraction import contraction_command
 from .driver import driver
 from .pool import pool
@@ -171,7 +171,7 @@ class NativeProgram:
         """The Python function of one run: memory for the results, addresses into the table, the foreign calls."""
         lines = ["def run(inputs):"]
         names: dict[str, Any] = {
-            "empty": np.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
+            "empty": np.empty, "spare": spare.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
             "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
             "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
         }  # fmt: skip
@@ -188,7 +188,8 @@ class NativeProgram:
         ]
         for n, slot in enumerate(self.made):
             names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
-            lines.append(f"    v{slot} = empty(shape{n}, dtype{n})")
+            kind = "spare" if _bytes(self.plan, slot) >= LARGE else "empty"
+            lines.append(f"    v{slot} = {kind}(shape{n}, dtype{n})")
         objects = [f"id(v{s})" for s in (*self.arrays_in, *self.made)]
         if objects:
             lines.append(f"    pack(objects, 0, {', '.join(objects)})")
