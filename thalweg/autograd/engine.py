@@ -130,7 +130,7 @@ class _Plan:
             if saved is None:
                 raise RuntimeError(FREED)
             saved_values += saved
-        roots = tuple([(get(n) * OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]
+        roots = tuple([(get(n) * OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]  # a root is in the walk
         old = [value for _, value in sinks]
         operands = [*(g for _, _, g in self.roots), *old, *saved_values]
         if all([v is None for v in operands]):

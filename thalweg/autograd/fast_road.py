@@ -55,7 +55,7 @@ def walk_again(root: Node, nr: int, grad: Value | None, retain_graph: bool) -> b
         return False
     nodes = [root]
     for number, at in way.nodes:
-        nodes.append(nodes[number].next[at][0])  # type: ignore[index]
+        nodes.append(nodes[number].next[at][0])  # type: ignore[index]  # the way has no absent edge
     for node in nodes:
         if node.marked or node.retained:
             return False
@@ -73,7 +73,7 @@ def walk_again(root: Node, nr: int, grad: Value | None, retain_graph: bool) -> b
         operands.append(None if old is None else old._read())
 
     def saved() -> list[Value]:
-        return [v for node in nodes for v in node.saved]  # type: ignore[union-attr]
+        return [v for node in nodes for v in node.saved]  # type: ignore[union-attr]  # looked at above
 
     trace = state.here.trace
     if root.generation == trace.generation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from ..ir.aval import Shape
@@ -92,6 +93,11 @@ class Plan:
     access: dict[int, Access]
     numbers: dict[int, Any]
     assumed: dict[int, int]
+
+    def bytes_of(self, slot: int) -> int:
+        """How much memory a slot takes."""
+        shape, dtype = self.shapes[slot]
+        return prod(shape) * dtype.itemsize
 
     def __str__(self) -> str:
         return "\n".join(_line(step) for step in self.steps)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..compiler.plan import ContractionStep, KernelStep, Step
-from ..ir.dtype import DType
+from ..compiler.plan import ContractionStep, KernelStep, Plan, Step
 from ..runtime.program import Program
 from ..runtime.recorder import synchronize
 from ..runtime.tiers import tier
@@ -104,16 +103,14 @@ def _report(program: Program, inputs: list[Any], cut: str) -> ProgramReport:
         return ProgramReport(cut, False, count, ())
     runs = [native.timed(inputs) for _ in range(3)]
     seconds = [min(times) for times in zip(*runs, strict=True)]
-    shapes = native.plan.shapes
-    lines = [
-        _line(step, time, shapes) for step, time in zip(native.plan.steps, seconds, strict=True)
-    ]
+    plan = native.plan
+    lines = [_line(step, time, plan) for step, time in zip(plan.steps, seconds, strict=True)]
     return ProgramReport(cut, True, count, tuple(lines))
 
 
-def _line(step: Step, seconds: float, shapes: dict[int, tuple[tuple[int, ...], DType]]) -> Line:
+def _line(step: Step, seconds: float, plan: Plan) -> Line:
     def size(slots: tuple[int, ...]) -> int:
-        return sum(prod(shapes[s][0]) * shapes[s][1].itemsize for s in set(slots) if s in shapes)
+        return sum(plan.bytes_of(s) for s in set(slots) if s in plan.shapes)
 
     if isinstance(step, KernelStep):
         dims = step.kernel.outer + step.kernel.inner

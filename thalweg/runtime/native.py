@@ -87,7 +87,7 @@ class NativeProgram:
         self.numbers = np.zeros(max(len(self.weak), 1), np.int64)
         for n, slot in enumerate(self.weak):
             self.table[self.place[slot]] = self.numbers.ctypes.data + 8 * n
-        sizes = {s: _bytes(plan, s) for s in inner}
+        sizes = {s: plan.bytes_of(s) for s in inner}
         offsets, total = lay_out(plan.steps, sizes, plan.faults)
         self.offsets, self.sizes, self.arena_size = offsets, sizes, total
         self.held: dict[int, Any] = {}
@@ -188,7 +188,7 @@ class NativeProgram:
         ]
         for n, slot in enumerate(self.made):
             names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
-            kind = "spare" if _bytes(self.plan, slot) >= LARGE else "empty"
+            kind = "spare" if self.plan.bytes_of(slot) >= LARGE else "empty"
             lines.append(f"    v{slot} = {kind}(shape{n}, dtype{n})")
         objects = [f"id(v{s})" for s in (*self.arrays_in, *self.made)]
         if objects:
@@ -316,14 +316,6 @@ def _grain(step: KernelStep) -> int:
         return step.count
     share = -(-step.count // 8)
     return (share + 15) // 16 * 16 if step.vector_first else share
-
-
-def _bytes(plan: Plan, slot: int) -> int:
-    shape, dtype = plan.shapes[slot]
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
-    return size
 
 
 def _written(plan: Plan) -> list[int]:

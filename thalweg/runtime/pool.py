@@ -21,19 +21,7 @@ import numpy as np
 
 from ..compiler.cache import functions
 
-TICKET, NEXT, ACTIVE, FUNCTION, TABLE, META, COUNT, GRAIN, SLEEPERS, LIMIT, QUIT = (
-    0,
-    8,
-    16,
-    24,
-    25,
-    26,
-    27,
-    28,
-    32,
-    40,
-    48,
-)
+TICKET, SLEEPERS, LIMIT, QUIT = 0, 32, 40, 48
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
 _SPINS = 8000
