@@ -10,20 +10,9 @@ import pytest
 
 import thalweg as tw
 
+from .outcomes import error_of, grads_of
+
 Scenario = Callable[[Any], Any]
-
-
-def _error(function: Callable[[], Any]) -> str:
-    """The name of the error's class, or "" where there is none."""
-    try:
-        function()
-    except Exception as error:
-        return type(error).__name__
-    return ""
-
-
-def _grads(*tensors: Any) -> list[Any]:
-    return [None if t.grad is None else t.grad.tolist() for t in tensors]
 
 
 def _accumulation(m: Any) -> Any:
@@ -31,12 +20,12 @@ def _accumulation(m: Any) -> Any:
     log = []
     for _ in range(3):
         (w * w).sum().backward()
-        log.append(_grads(w))
+        log.append(grads_of(w))
     w.grad = None
     (3 * w).sum().backward()
     held = w.grad
     (3 * w).sum().backward()
-    return [*log, _grads(w), held is w.grad, held.tolist(), w.grad.requires_grad]
+    return [*log, grads_of(w), held is w.grad, held.tolist(), w.grad.requires_grad]
 
 
 def _retain_graph(m: Any) -> Any:
@@ -45,29 +34,29 @@ def _retain_graph(m: Any) -> Any:
     y.backward(retain_graph=True)
     y.backward(retain_graph=True)
     y.backward()
-    return [_grads(w), _error(y.backward), _error(lambda: m.autograd.grad(y, w))]
+    return [grads_of(w), error_of(y.backward), error_of(lambda: m.autograd.grad(y, w))]
 
 
 def _freed_but_nothing_saved(m: Any) -> Any:
     w = m.tensor([3.0, 1.0], requires_grad=True)
     y = (w + 1).sum()
     y.backward()
-    return [_error(y.backward), _grads(w)]
+    return [error_of(y.backward), grads_of(w)]
 
 
 def _inputs(m: Any) -> Any:
     a, b = m.tensor(2.0, requires_grad=True), m.tensor(5.0, requires_grad=True)
     h = a * b
     (h * a).backward(inputs=[a])
-    log = [_grads(a, b)]
+    log = [grads_of(a, b)]
     h = a * b
     (h * b).backward(inputs=b)
     h = a * b
     (h * b).backward(inputs=[h, b])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kept = _grads(h)
-    return [*log, _grads(a, b), kept, _error(lambda: (a * b).backward(inputs=[]))]
+        kept = grads_of(h)
+    return [*log, grads_of(a, b), kept, error_of(lambda: (a * b).backward(inputs=[]))]
 
 
 def _gradient_argument(m: Any) -> Any:
@@ -75,17 +64,17 @@ def _gradient_argument(m: Any) -> Any:
     (w * w).backward(m.tensor([1.0, 0.0, -1.0]))
     m.autograd.backward([w.sum(), w * 2], [None, m.ones(3)])
     return [
-        _grads(w),
-        _error(lambda: (w * w).backward()),
-        _error(lambda: (w * w).backward(m.ones(2))),
-        _error(lambda: m.ones(1).backward()),
+        grads_of(w),
+        error_of(lambda: (w * w).backward()),
+        error_of(lambda: (w * w).backward(m.ones(2))),
+        error_of(lambda: m.ones(1).backward()),
     ]
 
 
 def _shape_of_one(m: Any) -> Any:
     w = m.ones(1, 1, requires_grad=True)
     (w * 4).backward()
-    return _grads(w)
+    return grads_of(w)
 
 
 def _grad(m: Any) -> Any:
@@ -94,15 +83,15 @@ def _grad(m: Any) -> Any:
     found = m.autograd.grad(y, (a, b), retain_graph=True)
     unused = m.autograd.grad(y, (a, c), retain_graph=True, allow_unused=True)
     zeros = m.autograd.grad(y, (a, c), retain_graph=True, materialize_grads=True)
-    missing = _error(lambda: m.autograd.grad(y, (a, c), retain_graph=True))
+    missing = error_of(lambda: m.autograd.grad(y, (a, c), retain_graph=True))
     weighed = m.autograd.grad([a * 2, b * a], [a], [m.ones(2), m.tensor([1.0, 10.0])])
     middle = a * b
     inner = m.autograd.grad((middle * middle).sum(), middle)
     plain = m.ones(2)
     return [
         [g.tolist() for g in found], unused[0].tolist(), unused[1], [g.tolist() for g in zeros], missing,
-        weighed[0].tolist(), inner[0].tolist(), _grads(a, b, c), type(found).__name__,
-        _error(lambda: m.autograd.grad((a * plain).sum(), plain)),
+        weighed[0].tolist(), inner[0].tolist(), grads_of(a, b, c), type(found).__name__,
+        error_of(lambda: m.autograd.grad((a * plain).sum(), plain)),
     ]  # fmt: skip
 
 
@@ -113,7 +102,7 @@ def _create_graph(m: Any) -> Any:
     (h,) = m.autograd.grad(g.sum(), x, create_graph=True)
     (k,) = m.autograd.grad(h.sum(), x)
     (g * g).sum().backward()
-    return [g.tolist(), h.tolist(), k.tolist(), g.requires_grad, k.requires_grad, _grads(x)]
+    return [g.tolist(), h.tolist(), k.tolist(), g.requires_grad, k.requires_grad, grads_of(x)]
 
 
 def _penalty(m: Any) -> Any:
@@ -122,7 +111,7 @@ def _penalty(m: Any) -> Any:
     out = (x @ w).tanh().sum()
     (g,) = m.autograd.grad(out, x, create_graph=True)
     ((g.norm() - 1) ** 2).backward()
-    return [[round(v, 5) for row in t for v in row] for t in _grads(w)]
+    return [[round(v, 5) for row in t for v in row] for t in grads_of(w)]
 
 
 def _backward_create_graph(m: Any) -> Any:
@@ -133,7 +122,7 @@ def _backward_create_graph(m: Any) -> Any:
     g = x.grad
     x.grad = None
     g.backward()
-    return [g.requires_grad, g.item(), _grads(x)]
+    return [g.requires_grad, g.item(), grads_of(x)]
 
 
 def _walk(m: Any) -> Any:
@@ -167,7 +156,7 @@ def _mixed_types(m: Any) -> Any:
     w = m.ones(2, requires_grad=True)
     v = m.ones(2, dtype=m.float64, requires_grad=True)
     ((w * 2) * v + w.double()).sum().backward()
-    return [repr(w.grad.dtype).split(".")[-1], repr(v.grad.dtype).split(".")[-1], _grads(w, v)]
+    return [repr(w.grad.dtype).split(".")[-1], repr(v.grad.dtype).split(".")[-1], grads_of(w, v)]
 
 
 def _shared_subgraph(m: Any) -> Any:
@@ -176,7 +165,7 @@ def _shared_subgraph(m: Any) -> Any:
     for _ in range(30):
         x = x * 0.5 + x * 0.5
     x.backward()
-    return _grads(w)
+    return grads_of(w)
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -9,20 +9,9 @@ import pytest
 
 import thalweg as tw
 
+from .outcomes import error_of, grads_of
+
 Scenario = Callable[[Any], Any]
-
-
-def _error(function: Callable[[], Any]) -> str:
-    """The name of the error's class, or "" where there is none."""
-    try:
-        function()
-    except Exception as error:
-        return type(error).__name__
-    return ""
-
-
-def _grads(*tensors: Any) -> list[Any]:
-    return [None if t.grad is None else t.grad.tolist() for t in tensors]
 
 
 def _modes(m: Any) -> Any:
@@ -79,8 +68,8 @@ def _requires_grad(m: Any) -> Any:
     y = (w * 2).requires_grad_()
     z = y * 3
     return [y.is_leaf, z.requires_grad, z.detach().requires_grad,
-            _error(lambda: m.ones(2, dtype=m.int64).requires_grad_()),
-            _error(lambda: z.requires_grad_(False)), _error(lambda: setattr(z, "requires_grad", False)),
+            error_of(lambda: m.ones(2, dtype=m.int64).requires_grad_()),
+            error_of(lambda: z.requires_grad_(False)), error_of(lambda: setattr(z, "requires_grad", False)),
             (z > 1).requires_grad, z.argmax().requires_grad, z.long().requires_grad]  # fmt: skip
 
 
@@ -90,20 +79,20 @@ def _detached(m: Any) -> Any:
     z = w * 1
     z.detach_()
     y.backward()
-    return [_grads(w), z.requires_grad, z.is_leaf]
+    return [grads_of(w), z.requires_grad, z.is_leaf]
 
 
 def _grad_attribute(m: Any) -> Any:
     w = m.ones(2, requires_grad=True)
     w.grad = m.tensor([5.0, 5.0])
     w.sum().backward()
-    log = [_grads(w)]
+    log = [grads_of(w)]
     w.grad.zero_()
-    log.append(_grads(w))
+    log.append(grads_of(w))
     del w.grad
-    return [*log, w.grad, _error(lambda: setattr(w, "grad", 3)),
-            _error(lambda: setattr(w, "grad", m.ones(3))),
-            _error(lambda: setattr(w, "grad", m.ones(2, dtype=m.float64)))]  # fmt: skip
+    return [*log, w.grad, error_of(lambda: setattr(w, "grad", 3)),
+            error_of(lambda: setattr(w, "grad", m.ones(3))),
+            error_of(lambda: setattr(w, "grad", m.ones(2, dtype=m.float64)))]  # fmt: skip
 
 
 SCENARIOS: dict[str, Scenario] = {

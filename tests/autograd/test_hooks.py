@@ -9,20 +9,9 @@ import pytest
 
 import thalweg as tw
 
+from .outcomes import error_of, grads_of
+
 Scenario = Callable[[Any], Any]
-
-
-def _error(function: Callable[[], Any]) -> str:
-    """The name of the error's class, or "" where there is none."""
-    try:
-        function()
-    except Exception as error:
-        return type(error).__name__
-    return ""
-
-
-def _grads(*tensors: Any) -> list[Any]:
-    return [None if t.grad is None else t.grad.tolist() for t in tensors]
 
 
 def _retain_grad(m: Any) -> Any:
@@ -34,8 +23,8 @@ def _retain_grad(m: Any) -> Any:
     (h * h).sum().backward()
     leaf = m.ones(1, requires_grad=True)
     leaf.retain_grad()
-    return [before, h.retains_grad, _grads(h, w), h.is_leaf, leaf.retains_grad,
-            _error(lambda: m.ones(1).retain_grad())]  # fmt: skip
+    return [before, h.retains_grad, grads_of(h, w), h.is_leaf, leaf.retains_grad,
+            error_of(lambda: m.ones(1).retain_grad())]  # fmt: skip
 
 
 def _tensor_hooks(m: Any) -> Any:
@@ -51,7 +40,7 @@ def _tensor_hooks(m: Any) -> Any:
     first.remove()
     w.register_hook(lambda g: g + 1)
     (w * 5).sum().backward()
-    return [*log, _grads(w), _error(lambda: m.ones(1).register_hook(print))]
+    return [*log, grads_of(w), error_of(lambda: m.ones(1).register_hook(print))]
 
 
 def _hooks_sum_first(m: Any) -> Any:
@@ -61,7 +50,7 @@ def _hooks_sum_first(m: Any) -> Any:
     h.register_hook(lambda g: log.append(g.item()))
     w.register_hook(lambda g: log.append(g.item()))
     (h * 3 + h * 4 + w).backward()
-    return [*log, _grads(w)]
+    return [*log, grads_of(w)]
 
 
 def _node_hooks(m: Any) -> Any:
@@ -79,7 +68,7 @@ def _node_hooks(m: Any) -> Any:
     y.grad_fn.register_prehook(lambda gs: (gs[0] * 2,))
     y.grad_fn.register_hook(lambda ins, outs: (ins[0], ins[1] * 100))
     y.sum().backward()
-    return [*log, _grads(a, b)]
+    return [*log, grads_of(a, b)]
 
 
 def _hook_of_accumulate_grad(m: Any) -> Any:
@@ -89,7 +78,7 @@ def _hook_of_accumulate_grad(m: Any) -> Any:
     node = y.grad_fn.next_functions[0][0]
     node.register_hook(lambda ins, outs: log.append([len(ins), [g.item() for g in outs]]))
     y.backward()
-    return [log, _grads(w)]
+    return [log, grads_of(w)]
 
 
 def _post_accumulate(m: Any) -> Any:
@@ -105,8 +94,8 @@ def _post_accumulate(m: Any) -> Any:
         (w * 2).backward()
     handle.remove()
     (w * 7).backward()
-    return [seen, _grads(w), _error(lambda: (w * 2).register_post_accumulate_grad_hook(hook)),
-            _error(lambda: m.ones(1).register_post_accumulate_grad_hook(hook))]  # fmt: skip
+    return [seen, grads_of(w), error_of(lambda: (w * 2).register_post_accumulate_grad_hook(hook)),
+            error_of(lambda: m.ones(1).register_post_accumulate_grad_hook(hook))]  # fmt: skip
 
 
 SCENARIOS: dict[str, Scenario] = {

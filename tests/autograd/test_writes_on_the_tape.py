@@ -9,20 +9,9 @@ import pytest
 
 import thalweg as tw
 
+from .outcomes import error_of, grads_of
+
 Scenario = Callable[[Any], Any]
-
-
-def _error(function: Callable[[], Any]) -> str:
-    """The name of the error's class, or "" where there is none."""
-    try:
-        function()
-    except Exception as error:
-        return type(error).__name__
-    return ""
-
-
-def _grads(*tensors: Any) -> list[Any]:
-    return [None if t.grad is None else t.grad.tolist() for t in tensors]
 
 
 def _in_place_on_leaves(m: Any) -> Any:
@@ -37,7 +26,7 @@ def _in_place_on_leaves(m: Any) -> Any:
     def whole() -> None:
         w.view(2).mul_(2)
 
-    errors = [_error(f) for f in (add, item, whole)]
+    errors = [error_of(f) for f in (add, item, whole)]
     with m.no_grad():
         w.add_(1)
         w[0] = 5
@@ -53,7 +42,7 @@ def _in_place_on_the_tape(m: Any) -> Any:
     v = y[1:]
     v.mul_(3)
     y.sum().backward()
-    return [y.tolist(), v.tolist(), _grads(w), type(y.grad_fn).__name__]
+    return [y.tolist(), v.tolist(), grads_of(w), type(y.grad_fn).__name__]
 
 
 def _write_into_plain(m: Any) -> Any:
@@ -62,7 +51,7 @@ def _write_into_plain(m: Any) -> Any:
     for t in range(3):
         out[t] = w * (t + 1)
     out.sum().backward()
-    return [out.requires_grad, out.tolist(), _grads(w)]
+    return [out.requires_grad, out.tolist(), grads_of(w)]
 
 
 SCENARIOS: dict[str, Scenario] = {
