@@ -9,15 +9,9 @@ import pytest
 
 import thalweg as tw
 
+from .outcomes import error_of
+
 Scenario = Callable[[Any], Any]
-
-
-def _error(function: Callable[[], Any]) -> str:
-    try:
-        function()
-    except Exception as error:
-        return type(error).__name__
-    return ""
 
 
 def _exp(m: Any) -> Any:
@@ -231,8 +225,8 @@ def _errors(m: Any) -> Any:
 
     x = m.ones(1, requires_grad=True)
     return [
-        _error(lambda: Few.apply(x, x).backward()), _error(lambda: NoBackward.apply(x).backward()),
-        _error(lambda: NoForward.apply(x)), _error(lambda: Raises.apply(x).backward()),
+        error_of(lambda: Few.apply(x, x).backward()), error_of(lambda: NoBackward.apply(x).backward()),
+        error_of(lambda: NoForward.apply(x)), error_of(lambda: Raises.apply(x).backward()),
         m.is_grad_enabled(), x.grad,
     ]  # fmt: skip
 
