@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from thalweg.compiler.plan import ContractionStep, Operand
 from thalweg.ir.dtype import float32, float64
+from thalweg.runtime import contraction
 from thalweg.runtime.contraction import contraction_command
-from thalweg.runtime.driver import driver
+from thalweg.runtime.driver import block, driver
 from thalweg.runtime.pool import Pool
 
 SHAPES = [
@@ -18,6 +20,20 @@ SHAPES = [
     (130, 128, 784), (128, 784, 130), (300, 257, 65), (2, 3000, 300),
 ]  # fmt: skip
 LAYOUTS = ["plain", "turned", "wide", "turned wide"]
+needs_kernel = pytest.mark.skipif(
+    not contraction._has_kernel(), reason="this processor has no AVX-512: products go to BLAS"
+)
+
+
+@pytest.fixture(params=["kernel", "blas"], autouse=True)
+def way(request, monkeypatch):
+    """Each test by our own kernel and by BLAS, where it doesn't say otherwise."""
+    if request.param == "blas":
+        if needs_kernel.mark in request.node.own_markers:
+            pytest.skip("of our own kernel")
+        monkeypatch.setattr(contraction, "_has_kernel", lambda: False)
+    elif not contraction._has_kernel():
+        pytest.skip("this processor has no AVX-512: products go to BLAS")
 
 
 def laid(generator, batch, rows, columns, layout, dtype):
@@ -56,7 +72,8 @@ def product(a, b, threads=1, spread=None):
     pool = Pool()
     pool.resize(threads)
     try:
-        driver().run(commands.ctypes.data, 0, 1, table.ctypes.data, pool.start(), 0, 0)
+        given = block(commands, 0, 1, table, pool.start())
+        driver().run(given.ctypes.data)
     finally:
         pool.close()
     return out
@@ -121,7 +138,8 @@ def test_the_same_bits_for_any_number_of_threads(shape):
         assert results == results[:1] * 4
 
 
-def test_tiles_depend_on_the_shape_alone_and_cover_it():
+def test_tiles_of_blas_depend_on_the_shape_alone_and_cover_it(monkeypatch):
+    monkeypatch.setattr(contraction, "_has_kernel", lambda: False)
     for m, n, k in [(128, 128, 784), (1024, 784, 256), (10, 4000, 500), (4000, 10, 500)]:
         a = Operand(0, 0, (), k, 1)
         b = Operand(1, 0, (), n, 1)
@@ -136,3 +154,61 @@ def test_tiles_depend_on_the_shape_alone_and_cover_it():
         assert count == prod(tiles) and grain == 1
         assert (tiles[0] - 1) * rows < m <= tiles[0] * rows
         assert (tiles[1] - 1) * columns < n <= tiles[1] * columns
+
+
+def chained(a, b):
+    """What the kernel computes, element by element: fused multiply-adds along k, in order, by exact arithmetic."""
+    found = np.zeros((len(a), b.shape[1]), np.float32)
+    for i, j in np.ndindex(*found.shape):
+        total = np.float32(0)
+        for x, y in zip(a[i], b[:, j], strict=True):
+            exact = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(total))
+            total = np.float32(_nearest(exact))
+        found[i, j] = total
+    return found
+
+
+def _nearest(exact):
+    """The float32 nearest to a fraction, ties to even."""
+    near = np.float32(exact.numerator / exact.denominator)
+    around = [near, np.nextafter(near, np.float32(-np.inf)), np.nextafter(near, np.float32(np.inf))]
+    return min(around, key=lambda x: (abs(Fraction(float(x)) - exact), x.view(np.uint32) & 1))
+
+
+@needs_kernel
+def test_an_element_is_one_chain_of_fused_multiply_adds():
+    generator = np.random.default_rng(4)
+    a = laid(generator, (), 3, 40, "plain", "float32")
+    b = laid(generator, (), 40, 5, "plain", "float32")
+    assert np.array_equal(product(a, b), chained(a[1], b[1]))
+
+
+@needs_kernel
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_depend_on_no_layout_and_no_tile(dtype, monkeypatch):
+    generator = np.random.default_rng(5)
+    for m, n, k in [*SHAPES, (70, 100, 1100), (3, 49, 513)]:
+        x = generator.standard_normal((m, k)).astype(dtype)
+        y = generator.standard_normal((k, n)).astype(dtype)
+        x_turned, y_turned = x.T.copy(), y.T.copy()
+        found = product((x, x), (y, y))
+        for a in ((x, x), (x_turned, x_turned.T)):
+            for b in ((y, y), (y_turned, y_turned.T)):
+                for units, rows in ((12, 64), (1, 8), (100, 8), (7, 24)):
+                    monkeypatch.setattr(contraction, "_UNITS", units)
+                    monkeypatch.setattr(contraction, "_FEWEST_ROWS", rows)
+                    assert np.array_equal(product(a, b), found)
+
+
+@needs_kernel
+def test_infinities_and_nans_stay_in_their_rows_and_columns():
+    generator = np.random.default_rng(6)
+    a, b = generator.standard_normal((20, 50)), generator.standard_normal((50, 60))
+    a[3, 7], b[9, 11] = np.inf, np.nan
+    for y in ((b, b), (b.T.copy(),) * 2):
+        seen = y[1] if y[1].shape == b.shape else y[1].T
+        with np.errstate(invalid="ignore"):
+            expected = a @ b
+        found = product((a, a), (y[0], seen))
+        assert np.array_equal(np.isnan(found), np.isnan(expected))
+        assert np.array_equal(np.isinf(found), np.isinf(expected))
