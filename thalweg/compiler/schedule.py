@@ -75,6 +75,7 @@ class Scheduler:
         self.in_memory: set[int] = set(range(graph.n_inputs))
         self.cost: Counter[int] = Counter()
         self.faults: list[int] = []
+        self._watched: set[tuple[Access, int]] = set()
         self.copies: dict[int, int] = {}
         self.numbers: dict[int, Any] = {}
         self.readers: dict[int, list[Group]] = {}  # of a slot in memory, the groups that read it
@@ -160,6 +161,8 @@ class Scheduler:
         elif name == "matmul" and self.avals[out].dtype.is_floating_point:  # type: ignore[union-attr]
             self._contract(instr)
         elif self.is_elementwise(instr):
+            if name == "put_class":
+                self._watch(instr.ins[1], self.shape(out)[1])
             self.access[out] = whole(out, self.shape(out))
             own = 4 if name in _COSTLY else 1
             self.cost[out] = own + sum(
@@ -180,7 +183,7 @@ class Scheduler:
         elif name in REDUCTIONS or (name in POSITIONS and self.dtype(instr.ins[0]) is not bool_):
             self.access[out] = whole(out, self.shape(out))
             if name == "take_class":
-                self._watch(instr)
+                self._watch(instr.ins[1], self.shape(instr.ins[0])[1])
             self._put(out)
         else:
             self._host(instr)
@@ -289,15 +292,17 @@ class Scheduler:
     def is_constant(self, slot: int) -> bool:
         return slot in self.numbers
 
-    def _watch(self, instr: Instr) -> None:
-        """Note a fault where a class number is out of range."""
-        x, target = instr.ins
-        slot = self._extra((), bool_)
+    def _watch(self, target: int, classes: int) -> None:
+        """Note a fault where a class number is out of range, once."""
         label = self.access[target]
+        if (label, classes) in self._watched:
+            return
+        self._watched.add((label, classes))
+        slot = self._extra((), bool_)
         self.to_memory(label.root)
         group = Group(label.shape)
         group.reduced = tuple(range(len(label.shape)))
-        group.watch = (slot, label, self.dtype(target), self.shape(x)[1])
+        group.watch = (slot, label, self.dtype(target), classes)
         self._append(group, slot)
         self.faults.append(slot)
 

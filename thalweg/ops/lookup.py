@@ -13,16 +13,21 @@ from .samples import draw
 Array = np.ndarray[Any, Any]
 
 
-def _take_class(x: Array, target: Array) -> Array:
-    if target.size and (target.min() < 0 or target.max() >= x.shape[1]):
-        bad = target[(target < 0) | (target >= x.shape[1])].reshape(-1)[0]
+def _check_classes(target: Array, classes: int) -> None:
+    if target.size and (target.min() < 0 or target.max() >= classes):
+        bad = target[(target < 0) | (target >= classes)].reshape(-1)[0]
         raise IndexError(
-            f"Target {bad} is out of bounds: there are {x.shape[1]} classes, 0 to {x.shape[1] - 1}"
+            f"Target {bad} is out of bounds: there are {classes} classes, 0 to {classes - 1}"
         )
+
+
+def _take_class(x: Array, target: Array) -> Array:
+    _check_classes(target, x.shape[1])
     return x[np.arange(x.shape[0]), target]
 
 
 def _put_class(g: Array, target: Array, classes: int) -> Array:
+    _check_classes(target, classes)
     result = np.zeros((g.shape[0], classes), g.dtype)
     result[np.arange(g.shape[0]), target] = g
     return result
@@ -48,6 +53,9 @@ put_class: Primitive = primitive(
     grads=(lambda h, out, g, t, classes: take_class(h, t), None),
     statics=("classes",),
     samples=lambda: [((draw(3), np.array([0, 3, 3])), {"classes": 4})],
+    errors=lambda: [
+        ((draw(3), np.array([0, -1, 3])), {"classes": 4}, IndexError, "Target -1 is out of bounds")
+    ],
 )
 
 
