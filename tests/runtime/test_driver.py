@@ -10,7 +10,7 @@ import pytest
 
 from thalweg.compiler.cache import functions
 from thalweg.runtime import blas
-from thalweg.runtime.driver import driver
+from thalweg.runtime.driver import block, driver
 
 # doubles element 0 of buffer meta[0] and adds meta[1]
 STEP = """
@@ -42,8 +42,8 @@ class Steps:
     def run(self, call, array, first, last):
         other = np.zeros(1, np.int64)
         self.objects[:2] = id(other), id(array)
-        where = self.commands.ctypes.data
-        call(where, first, last, self.table.ctypes.data, 0, self.objects.ctypes.data, 2)
+        given = block(self.commands, first, last, self.table, 0, self.objects, 2)
+        call(given.ctypes.data)
 
 
 @pytest.fixture(params=["run", "run_holding"])

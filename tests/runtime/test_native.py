@@ -376,19 +376,20 @@ def test_slices_that_move_get_programs_of_their_own(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_fork_while_another_thread_runs_a_program():
     script = (
-        "import os, signal, sys, threading, warnings\n"
+        "import os, signal, sys, threading, time, warnings\n"
         "warnings.simplefilter('ignore')\n"
         "import thalweg as tw\n"
         "sys.path.insert(0, os.environ['HERE'])\n"
         "from test_native import trained\n"
-        "from thalweg.runtime.arena import arena\n"
+        "from thalweg.runtime.flight import flight\n"
         "tw.tier('native')\n"
         "trained()\n"
-        "inside, go_on = threading.Event(), threading.Event()\n"
+        "inside, over = threading.Event(), []\n"
         "def hold():\n"
-        "    with arena.lock:\n"
+        "    with flight.lock:\n"
         "        inside.set()\n"
-        "        go_on.wait()\n"
+        "        time.sleep(0.3)\n"
+        "        over.append(True)\n"
         "thread = threading.Thread(target=hold)\n"
         "thread.start()\n"
         "inside.wait()\n"
@@ -397,7 +398,7 @@ def test_a_fork_while_another_thread_runs_a_program():
         "    signal.alarm(30)\n"
         "    trained()\n"
         "    os._exit(0)\n"
-        "go_on.set()\n"
+        "assert over\n"
         "assert os.waitpid(pid, 0)[1] == 0\n"
     )
     run_script(script)
@@ -428,7 +429,8 @@ def test_a_fork_while_another_threads_trace_runs():
         "    found.append(tw.nn.Parameter(tw.ones(3)) * 2)\n"
         "    with state.trace.lock:\n"
         "        inside.set()\n"
-        "        go_on.wait()\n"
+        "        time.sleep(0.3)\n"
+        "        over.append(True)\n"
         "thread = threading.Thread(target=hold)\n"
         "thread.start()\n"
         "inside.wait()\n"
@@ -455,3 +457,15 @@ def test_memory_of_large_results_is_used_again_but_never_while_held():
         for k in range(10):
             places.add((w * (k + 5)).detach().numpy().ctypes.data)
         assert len(places) <= 3 and row.tolist() == [[1.0] * 300]
+
+
+@pytest.mark.parametrize("tier", ["interpret", "native"])
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_wrong_class_number_is_found_where_nobody_reads_the_loss(label, tier):
+    tw.clear_caches()
+    with tw.tier(tier):
+        w = nn.Parameter(tw.randn(2, 3))
+        unknown = tw.tensor([0, label]) + (w * 0).sum().long()
+        nn.functional.cross_entropy(w * 2, unknown).backward()
+        with pytest.raises(IndexError, match=f"Target {label} is out of bounds"):
+            w.grad.tolist()

@@ -14,8 +14,9 @@ import pytest
 import thalweg as tw
 from thalweg.compiler.cache import functions
 from thalweg.runtime import pool as pool_module
-from thalweg.runtime.driver import driver
-from thalweg.runtime.pool import Pool, _cgroups, _grant, available_threads
+from thalweg.runtime.commands import SLEEPERS, can_sleep
+from thalweg.runtime.driver import block, driver
+from thalweg.runtime.pool import UNKNOWN, Pool, _cgroups, _grant, available_threads
 
 # adds one to each of the elements begin to end of buffer 0
 COUNT = """
@@ -38,9 +39,7 @@ done:
   ret void
 }
 """
-needs_workers = pytest.mark.skipif(
-    not pool_module.is_supported(), reason="no workers on this system"
-)
+needs_workers = pytest.mark.skipif(not can_sleep(), reason="no workers on this system")
 
 
 class Counting:
@@ -54,10 +53,12 @@ class Counting:
             [[functions({"count": COUNT})["count"], 0, n, grain]] * times, np.int64
         )
 
+    def block(self, workers: int) -> np.ndarray:
+        return block(self.commands, 0, self.times, self.table, workers)
+
     def run(self, workers: int) -> None:
-        driver().run(
-            self.commands.ctypes.data, 0, self.times, self.table.ctypes.data, workers, 0, 0
-        )
+        given = self.block(workers)
+        driver().run(given.ctypes.data)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_workers_wake_after_they_slept(pool):
         counting.run(pool.start())
         threading.Event().wait(0.05)
         assert (counting.data == 4 * (n + 1)).all()
-    assert pool.state[pool_module.SLEEPERS] == 3
+    assert pool.state[SLEEPERS] == 3
 
 
 @needs_workers
@@ -116,7 +117,7 @@ def test_closing_joins_the_workers_and_starting_makes_new_ones(pool):
         workers = list(pool._workers)
         pool.close()
         assert len(workers) == 3 and not any(w.is_alive() for w in workers)
-        assert pool.address == 0 and (counting.data == 20).all()
+        assert pool.address == UNKNOWN and (counting.data == 20).all()
     pool.close()
 
 
@@ -193,7 +194,7 @@ for asleep in (0, 0.05):
     pid = os.fork()
     if pid == 0:
         signal.alarm(30)
-        assert not pool._workers and pool.address == 0
+        assert not pool._workers and pool.address == UNKNOWN
         counted()
         os._exit(0 if len(pool._workers) == 3 else 1)
     assert os.waitpid(pid, 0)[1] == 0

@@ -79,7 +79,7 @@ def _current(t: Tensor) -> tuple[Array, bool]:
     if shared is not None:
         return (shared if view is None else view.over(shared)), True
     if view is not None and storage.value is not None and storage.value.array is not None:
-        return view.over(storage.value.array), False
+        return view.over(storage.value.get()), False
     return t._array(), False
 
 
@@ -156,7 +156,10 @@ def _parts_of_one(tensors: Sequence[Tensor]) -> Tensor | None:
         offsets.append(v.offset)
     places, rests = np.divmod(np.array(offsets), size)
     shared = None if storage.value is not None else storage.settle()
-    array = storage.value.array if shared is None and storage.value is not None else shared
+    value = storage.value
+    if shared is None and (value is None or value.array is None):
+        return None
+    array = value.get() if shared is None and value is not None else shared
     if array is None or not array.flags.c_contiguous or rests.any():
         return None
     rows = array.reshape(-1)[: array.size // size * size].reshape(-1, size)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def cut_long_trace() -> None:
     """Run what this thread has recorded if it has grown long and no backward pends."""
     if state.trace.is_long():
-        state.trace.run()
+        state.trace.run(ahead=True)
 
 
 class InlineIterator:

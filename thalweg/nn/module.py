@@ -71,7 +71,7 @@ class Module(Tree, State, Hooked):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(state.here.trace.values) > LONG and state.here.trace.is_long() and _is_outermost():
-            state.here.trace.run()
+            state.here.trace.run(ahead=True)
         try:
             if self._hooked or everywhere.any:
                 return self._call_hooked(args, kwargs)

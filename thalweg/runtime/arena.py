@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,12 +51,7 @@ class Arena:
     """The block that native programs work in, one program at a time; it grows with the largest."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
         self.block: Any = np.empty(0, np.uint8)
-
-    def begin_anew(self) -> None:
-        """In a forked child."""
-        self.lock = threading.RLock()
 
     def memory(self, size: int) -> Any:
         """The block, of at least ``size`` bytes, beginning at a multiple of 64."""
@@ -71,8 +64,6 @@ class Arena:
 
 arena = Arena()
 spare = Spare()
-if hasattr(os, "register_at_fork"):  # another thread may have held the lock
-    os.register_at_fork(after_in_child=arena.begin_anew)
 
 
 def touched(step: Step) -> tuple[int, ...]:

@@ -1,8 +1,6 @@
-"""The native driver: one foreign call runs a list of commands.
+"""The native driver: one foreign call runs a list of commands (commands.py), or leaves it to the pool.
 
-Note: commands. A command is four int64: the address of a function ``f(table, meta, begin, end)``, the address of its
-``meta``, how many units it has, and how many of them a thread takes at a time. Kernels (compiler/emit.py) have this
-form, and so has ``gemm`` below. ``table`` holds the addresses of a program's buffers.
+Kernels (compiler/emit.py) have the form of a command, and so has ``gemm`` below.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compiler.cache import functions
-from .pool import run_text
+from .commands import text
 
 # meta of gemm: places of a, b and out; offsets of a and b in elements; m, n, k; transposed a, b (111 no, 112 yes);
 # lda, ldb; rows and columns of a tile; tiles along rows, along columns; address of cblas; then for each member of the
@@ -98,16 +96,25 @@ def _gemm(element: str) -> str:
     return _GEMM.format(name=element, words=words)
 
 
+def block(
+    commands: Any, first: int, last: int, table: Any, pool: int = 0, objects: Any = None, n: int = 0
+) -> Any:
+    """What the driver is given: see commands.py. The arrays must outlive it."""
+    ids = 0 if objects is None else objects.ctypes.data
+    return np.array([commands.ctypes.data, first, last, table.ctypes.data, pool, ids, n], np.int64)
+
+
 class Driver(NamedTuple):
     """The native routines, as ctypes functions and as addresses.
 
-    ``run(commands, first, last, table, pool, objects, n)``: put the addresses of the first n arrays (their ``id`` is in
-    ``objects``) into the table, then carry out commands first to last; ``run_holding`` does so without letting other
-    Python threads in.
+    ``run(block)`` carries out a list of commands; ``run_holding`` does so without letting other Python threads in;
+    ``submit(block)`` leaves it to the pool, and ``wait(pool)`` ends when that is done.
     """
 
     run: Any
     run_holding: Any
+    submit: Any
+    wait: Any
     gemm: dict[str, int]
 
 
@@ -118,16 +125,18 @@ def driver() -> Driver:
     Raises:
         RuntimeError: this Python's arrays are not laid out as expected.
     """
-    found = functions(
-        {"run": run_text(), "gemm_float": _gemm("float"), "gemm_double": _gemm("double")}
-    )
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    types = (pointer, integer, integer, pointer, pointer, pointer, integer)
-    run = ctypes.CFUNCTYPE(None, *types)(found["run"])
-    holding = ctypes.PYFUNCTYPE(None, *types)(found["run"])
-    table, objects = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    objects[0] = id(table)
-    holding(0, 0, 0, table.ctypes.data, 0, objects.ctypes.data, 1)
+    texts = {name: text(name) for name in ("run", "submit", "wait")}
+    found = functions({**texts, "gemm_float": _gemm("float"), "gemm_double": _gemm("double")})
+    pointer = ctypes.c_void_p
+    run = ctypes.CFUNCTYPE(None, pointer)(found["run"])
+    holding = ctypes.PYFUNCTYPE(None, pointer)(found["run"])
+    submit = ctypes.PYFUNCTYPE(None, pointer)(found["submit"])
+    wait = ctypes.CFUNCTYPE(None, pointer)(found["wait"])
+    table = np.zeros(1, np.int64)
+    objects = np.array([id(table)], np.int64)
+    given = block(np.zeros(0, np.int64), 0, 0, table, 0, objects, 1)
+    holding(given.ctypes.data)
     if table[0] != table.ctypes.data:
         raise RuntimeError("driver: an ndarray's data pointer is not where it was expected")
-    return Driver(run, holding, {"float32": found["gemm_float"], "float64": found["gemm_double"]})
+    gemm = {"float32": found["gemm_float"], "float64": found["gemm_double"]}
+    return Driver(run, holding, submit, wait, gemm)

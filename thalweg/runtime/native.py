@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import time
 from collections.abc import Sequence
@@ -18,16 +19,13 @@ from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
 from .arena import LARGE, arena, lay_out, spare
 from .contraction import contraction_command
-from .driver import driver
+from .driver import block, driver
+from .flight import Fault, Job, flight
 from .pool import pool
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
 _FAMILY = 4  # programs of one graph that assume whole numbers
-_SHARED = 1 << 19  # work of a kernel from which threads share it
-
-
-class Fault(Exception):
-    """Something the interpreter would have raised: it is to be asked."""
+_SHARED = 1 << 16  # work of a kernel from which threads share it
 
 
 class NativeProgram:
@@ -49,11 +47,11 @@ class NativeProgram:
     ) -> None:
         self.graph = graph
         self.family = [] if family is None else family
-        self.family.append(self)
         self.plan = schedule(graph, None if inputs is None else _whole_numbers(graph, inputs))
         show("schedule", self.plan)
         self._places()
         self._commands()
+        self.family.append(self)
 
     # Making
 
@@ -117,61 +115,89 @@ class NativeProgram:
                 commands.append(contraction_command(step, self.place))
         if len(commands) > begin:
             self.stretches.append((begin, len(commands)))
+        work = sum(s.work for s in steps if isinstance(s, KernelStep))
+        work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
+        self.small = work < _SMALL
         metas = [np.array(meta, np.int64) for _, meta, _, _ in commands]
         self.metas = metas
         self.commands = np.array(
             [
-                (f, m.ctypes.data, count, grain)
+                (f, m.ctypes.data, count, count if self.small else grain)
                 for (f, _, count, grain), m in zip(commands, metas, strict=True)
             ],
             np.int64,
         ).reshape(-1, 4)
-        work = sum(s.work for s in steps if isinstance(s, KernelStep))
-        work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
         tools = driver()
-        self.small = work < _SMALL
         self.call = tools.run_holding if self.small else tools.run
-        self.addresses = (
-            self.commands.ctypes.data,
-            self.table.ctypes.data,
-            self.objects.ctypes.data,
-        )
+        self._blocks()
         self._function = self._written()
+
+    def _blocks(self) -> None:
+        """Write for each stretch what the driver is given."""
+        native = [s for s in self.stretches if not isinstance(s, HostStep)]
+        self.blocks = np.array(
+            [
+                block(self.commands, *s, self.table, 0, self.objects, 0 if n else self.n_objects)
+                for n, s in enumerate(native)
+            ]
+        ).reshape(-1, 7)
+        self.aimed: list[int | None] = [0 if self.small else None]  # the pool they name
+        self.can_fly = not self.small and len(self.stretches) == len(native) == 1
+
+    def _aim(self) -> None:
+        """Let the blocks name the pool, which is another than last time."""
+        address = pool.start()
+        self._wait = functools.partial(driver().wait, address)
+        self.blocks[:, 4] = address
+        self.aimed[0] = address
+
+    def _is_faulty(self) -> bool:
+        """Whether a check on values failed in the last run."""
+        return any(self.held[slot] for slot in self.plan.faults)
 
     def is_worth_it(self) -> bool:
         """Whether there is anything but host calls."""
         return len(self.commands) > 0
 
-    def _elsewhere(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    def _elsewhere(self, inputs: Sequence[Any], ahead: bool) -> tuple[tuple[Any, ...], Job | None]:
         """Run on the program of the family that these numbers are for."""
         for program in self.family:
             if all(inputs[s] == v for s, v in program.plan.assumed.items()):
-                return program(inputs)
+                return program.begin(inputs, ahead)
         few = len(self.family) < _FAMILY
-        return NativeProgram(self.graph, inputs if few else None, self.family)(inputs)
+        program = NativeProgram(self.graph, inputs if few else None, self.family)
+        return program.begin(inputs, ahead)
 
     def _settle(self) -> None:
         """Lay the intermediate results into the arena, which is another than last time."""
-        self.memory = memory = arena.memory(self.arena_size)
+        memory = arena.memory(self.arena_size)
         for slot, offset in self.offsets.items():
             shape, dtype = self.plan.shapes[slot]
             part = memory[offset : offset + self.sizes[slot]]
             self.held[slot] = part.view(dtype.numpy).reshape(shape)
             self.table[self.place[slot]] = part.ctypes.data
+        self.memory = memory  # when all is in place: Ctrl-C may come before
 
     # Running
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        with arena.lock:
+        return self.begin(inputs, False)[0]
+
+    def begin(self, inputs: Sequence[Any], ahead: bool) -> tuple[tuple[Any, ...], Job | None]:
+        """Run; gives the results, and the job that is still filling them if the program runs ``ahead``."""
+        with flight.lock:
+            flight.land()
             if self.memory is not arena.block:
                 self._settle()
-            return self._function(inputs)
+            results: tuple[tuple[Any, ...], Job | None] = self._function(inputs, ahead)
+            return results
 
     def _written(self) -> Any:
         """The Python function of one run: memory for the results, addresses into the table, the foreign calls."""
-        lines = ["def run(inputs):"]
+        lines = ["def run(inputs, ahead):"]
         names: dict[str, Any] = {
             "empty": np.empty, "spare": spare.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
+            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "check": self._is_faulty, "native": self,
             "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
             "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
         }  # fmt: skip
@@ -181,7 +207,7 @@ class NativeProgram:
         if self.plan.assumed:
             names["elsewhere"] = self._elsewhere
             others = " or ".join(f"v{s} != {v}" for s, v in self.plan.assumed.items())
-            lines.append(f"    if {others}: return elsewhere(inputs)")
+            lines.append(f"    if {others}: return elsewhere(inputs, ahead)")
         lines += [
             f"    v{self.arrays_in[n]} = asarray(v{self.arrays_in[n]}, order='C')"
             for n in self.unsure
@@ -195,32 +221,40 @@ class NativeProgram:
             lines.append(f"    pack(objects, 0, {', '.join(objects)})")
         if self.weak:
             lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
-        lines.append(
-            "    workers = 0" if self.small else "    workers = pool.address or pool.start()"
-        )
+        if not self.small:
+            lines.append("    if pool.address != aimed[0]: aim()")
+        results = f"({''.join(r + ', ' for r in self._results())})"
+        if self.can_fly:
+            unsure = [self.arrays_in[n] for n in self.unsure]
+            filled = "".join(f"v{s}, " for s in (*self.made, *unsure))
+            lines += [
+                "    if ahead:",
+                "        if pool.address != aimed[0]: aim()" if self.small else "",
+                "        if aimed[0]:",
+                f"            flight.job = job = Job(native._wait, check, inputs, ({filled}))",
+                f"            submit({self.blocks.ctypes.data})",
+                f"            return {results}, job",
+            ]
         lines += self._calls(names)
         for n, slot in enumerate(self.plan.faults):
             lines.append(f"    if held[{slot}]: raise Fault({n})")
         for slot in set(self.dynamic) - set(self.plan.outputs):
             lines.append(f"    held.pop({slot}, None)")
-        lines.append(f"    return ({''.join(r + ', ' for r in self._results())})")
+        lines.append(f"    return {results}, None")
         exec(compile("\n".join(lines), "<thalweg native program>", "exec"), names)
         return names["run"]
 
     def _calls(self, names: dict[str, Any]) -> list[str]:
-        commands, table, objects = self.addresses
-        lines, filled = [], False
+        """The lines that carry out the stretches."""
+        lines, address = [], self.blocks.ctypes.data
         for n, stretch in enumerate(self.stretches):
             if isinstance(stretch, HostStep):
                 names[f"step{n}"] = stretch
                 made = "".join(f"{s}: v{s}, " for s in self.made)
                 lines.append(f"    host(step{n}, inputs, {{{made}}})")
             else:
-                count = 0 if filled else self.n_objects
-                filled = True
-                lines.append(
-                    f"    call({commands}, {stretch[0]}, {stretch[1]}, {table}, workers, {objects}, {count})"
-                )
+                lines.append(f"    call({address})")
+                address += self.blocks.strides[0]
         return lines
 
     def _results(self) -> list[str]:
@@ -243,23 +277,25 @@ class NativeProgram:
     def timed(self, inputs: Sequence[Any]) -> list[float]:
         """Run once more, on memory of its own, and give each step's time in seconds."""
         times: list[float] = []
-        with arena.lock:
+        with flight.lock:
+            flight.land()
             if self.memory is not arena.block:
                 self._settle()
             made = {s: np.empty(*new) for s, new in zip(self.made, self.new, strict=True)}
             given = [np.asarray(inputs[s], order="C") for s in self.arrays_in]
             self.pack(self.objects.data, 0, *map(id, given), *map(id, made.values()))
             self.pack_numbers(self.numbers.data, 0, *[inputs[s] for s in self.weak])
-            commands, table, objects = self.addresses
             workers = 0 if self.small else pool.start()
-            self.call(commands, 0, 0, table, workers, objects, self.n_objects)
-            at = 0
+            one = block(self.commands, 0, 0, self.table, workers, self.objects, self.n_objects)
+            self.call(one.ctypes.data)
+            one[6] = at = 0
             for step in self.plan.steps:
                 start = time.perf_counter()
                 if isinstance(step, HostStep):
                     self._host(step, inputs, made)
                 else:
-                    self.call(commands, at, at + 1, table, workers, objects, 0)
+                    one[1], one[2] = at, at + 1
+                    self.call(one.ctypes.data)
                     at += 1
                 times.append(time.perf_counter() - start)
         return times

@@ -1,10 +1,7 @@
-"""The threads that share a native program's large commands with the calling one.
+"""The threads that carry out native programs beside the calling one.
 
-Note: the pool. Its state is a block of int64 that native code reads and writes (places below). Workers are Python
-threads that stay inside a native function: they spin for about 100 microseconds after the last job, then sleep in the
-kernel (futex, on Linux; elsewhere programs run on one thread). The caller opens a job by a new odd ticket, takes
-part, closes it by the even one, and waits for those who are still inside. Which thread computes what changes nothing:
-each unit of a command writes results of its own.
+Note: the pool. Workers are Python threads that stay inside a native function (commands.py): they spin for about 100
+microseconds after the last work, then sleep in the kernel (futex, on Linux; elsewhere programs run on one thread).
 """
 
 from __future__ import annotations
@@ -12,217 +9,14 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
-import platform
-import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..compiler.cache import functions
-
-TICKET, SLEEPERS, LIMIT, QUIT = 0, 32, 40, 48
-_SYSCALL = {"x86_64": 202, "aarch64": 98}
-_PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
-_SPINS = 8000
-
-# %index: which worker this is. Field places are those above, in units of eight bytes.
-_WORKER = """
-define void @worker(ptr %pool, i64 %index) {{
-entry:
-  %next = getelementptr i64, ptr %pool, i64 8
-  %active = getelementptr i64, ptr %pool, i64 16
-  %sleepers = getelementptr i64, ptr %pool, i64 32
-  %limit = getelementptr i64, ptr %pool, i64 40
-  %quit = getelementptr i64, ptr %pool, i64 48
-  br label %wait
-wait:
-  %seen = phi i64 [ 0, %entry ], [ %seen, %rest ], [ %ticket, %leave ], [ %seen, %awake ]
-  %spins = phi i64 [ 0, %entry ], [ %more_spins, %rest ], [ 0, %leave ], [ 0, %awake ]
-  %over = load atomic i64, ptr %quit seq_cst, align 8
-  %leaving = icmp ne i64 %over, 0
-  br i1 %leaving, label %end, label %look
-look:
-  %ticket = load atomic i64, ptr %pool seq_cst, align 8
-  %odd = and i64 %ticket, 1
-  %open = icmp eq i64 %odd, 1
-  %fresh = icmp ne i64 %ticket, %seen
-  %job = and i1 %open, %fresh
-  br i1 %job, label %enter, label %idle
-idle:
-  call void @{pause}
-  %more_spins = add i64 %spins, 1
-  %tired = icmp sgt i64 %more_spins, {spins}
-  br i1 %tired, label %sleep, label %rest
-rest:
-  br label %wait
-sleep:
-  %s1 = atomicrmw add ptr %sleepers, i64 1 seq_cst
-  %again = load atomic i64, ptr %pool seq_cst, align 8
-  %same = icmp eq i64 %again, %ticket
-  br i1 %same, label %down, label %awake
-down:
-  %value = trunc i64 %ticket to i32
-  %r = call i64 (i64, ...) @syscall(i64 {syscall}, ptr %pool, i32 128, i32 %value, ptr null, ptr null, i32 0)
-  br label %awake
-awake:
-  %s2 = atomicrmw sub ptr %sleepers, i64 1 seq_cst
-  br label %wait
-enter:
-  %a1 = atomicrmw add ptr %active, i64 1 seq_cst
-  %still = load atomic i64, ptr %pool seq_cst, align 8
-  %valid = icmp eq i64 %still, %ticket
-  %most = load atomic i64, ptr %limit seq_cst, align 8
-  %wanted = icmp slt i64 %index, %most
-  %go = and i1 %valid, %wanted
-  br i1 %go, label %work, label %leave
-work:
-  call void @share(ptr %pool)
-  br label %leave
-leave:
-  %a2 = atomicrmw sub ptr %active, i64 1 seq_cst
-  br label %wait
-end:
-  ret void
-}}
-declare i64 @syscall(i64, ...)
-declare void @{pause_declared}
-"""
-
-_SHARE = """
-define internal void @share(ptr %pool) {
-entry:
-  %next = getelementptr i64, ptr %pool, i64 8
-  %p_function = getelementptr i64, ptr %pool, i64 24
-  %function = load ptr, ptr %p_function
-  %p_table = getelementptr i64, ptr %pool, i64 25
-  %table = load ptr, ptr %p_table
-  %p_meta = getelementptr i64, ptr %pool, i64 26
-  %meta = load ptr, ptr %p_meta
-  %p_count = getelementptr i64, ptr %pool, i64 27
-  %count = load i64, ptr %p_count
-  %p_grain = getelementptr i64, ptr %pool, i64 28
-  %grain = load i64, ptr %p_grain
-  br label %take
-take:
-  %begin = atomicrmw add ptr %next, i64 %grain seq_cst
-  %some = icmp slt i64 %begin, %count
-  br i1 %some, label %body, label %end
-body:
-  %reach = add i64 %begin, %grain
-  %short = icmp slt i64 %count, %reach
-  %stop = select i1 %short, i64 %count, i64 %reach
-  call void %function(ptr %table, ptr %meta, i64 %begin, i64 %stop)
-  br label %take
-end:
-  ret void
-}
-"""
-
-RUN = """
-define void @run(ptr %commands, i64 %first, i64 %last, ptr %table, ptr %pool, ptr %objects, i64 %n) {{
-entry:
-  %none = icmp eq ptr %pool, null
-  br label %fill
-fill:
-  %k = phi i64 [ 0, %entry ], [ %k1, %filled ]
-  %unfilled = icmp slt i64 %k, %n
-  br i1 %unfilled, label %one_object, label %head
-one_object:
-  %place = getelementptr i64, ptr %objects, i64 %k
-  %object = load ptr, ptr %place
-  %field = getelementptr i8, ptr %object, i64 16
-  %data = load ptr, ptr %field
-  %slot = getelementptr ptr, ptr %table, i64 %k
-  store ptr %data, ptr %slot
-  br label %filled
-filled:
-  %k1 = add i64 %k, 1
-  br label %fill
-head:
-  %i = phi i64 [ %first, %fill ], [ %following, %latch ]
-  %more = icmp slt i64 %i, %last
-  br i1 %more, label %body, label %end
-body:
-  %at = mul i64 %i, 4
-  %command = getelementptr i64, ptr %commands, i64 %at
-  %function = load ptr, ptr %command
-  %p1 = getelementptr i64, ptr %command, i64 1
-  %meta = load ptr, ptr %p1
-  %p2 = getelementptr i64, ptr %command, i64 2
-  %count = load i64, ptr %p2
-  %p3 = getelementptr i64, ptr %command, i64 3
-  %grain = load i64, ptr %p3
-  %small = icmp sle i64 %count, %grain
-  %alone = or i1 %small, %none
-  br i1 %alone, label %one, label %many
-one:
-  call void %function(ptr %table, ptr %meta, i64 0, i64 %count)
-  br label %latch
-many:
-  %next = getelementptr i64, ptr %pool, i64 8
-  %active = getelementptr i64, ptr %pool, i64 16
-  %f = getelementptr i64, ptr %pool, i64 24
-  store ptr %function, ptr %f
-  %t = getelementptr i64, ptr %pool, i64 25
-  store ptr %table, ptr %t
-  %m = getelementptr i64, ptr %pool, i64 26
-  store ptr %meta, ptr %m
-  %c = getelementptr i64, ptr %pool, i64 27
-  store i64 %count, ptr %c
-  %g = getelementptr i64, ptr %pool, i64 28
-  store i64 %grain, ptr %g
-  store atomic i64 0, ptr %next seq_cst, align 8
-  %before = load atomic i64, ptr %pool seq_cst, align 8
-  %open = add i64 %before, 1
-  store atomic i64 %open, ptr %pool seq_cst, align 8
-  %sleepers = getelementptr i64, ptr %pool, i64 32
-  %asleep = load atomic i64, ptr %sleepers seq_cst, align 8
-  %any = icmp sgt i64 %asleep, 0
-  br i1 %any, label %wake, label %work
-wake:
-  %r = call i64 (i64, ...) @syscall(i64 {syscall}, ptr %pool, i32 129, i32 2147483647, ptr null, ptr null, i32 0)
-  br label %work
-work:
-  call void @share(ptr %pool)
-  %closed = add i64 %open, 1
-  store atomic i64 %closed, ptr %pool seq_cst, align 8
-  br label %join
-join:
-  %inside = load atomic i64, ptr %active seq_cst, align 8
-  %busy = icmp sgt i64 %inside, 0
-  br i1 %busy, label %hold, label %latch
-hold:
-  call void @{pause}
-  br label %join
-latch:
-  %following = add i64 %i, 1
-  br label %head
-end:
-  ret void
-}}
-declare i64 @syscall(i64, ...)
-declare void @{pause_declared}
-"""
-
-
-def _filled(text: str) -> str:
-    machine = platform.machine().lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    pause = _PAUSE.get(machine, "llvm.donothing()")
-    number = _SYSCALL.get(machine, 0)
-    declared = pause.replace("i32 1", "i32")
-    return text.format(pause=pause, pause_declared=declared, syscall=number, spins=_SPINS) + _SHARE
-
-
-def run_text() -> str:
-    """The module of the driver's ``run``."""
-    return _filled(RUN)
-
-
-def is_supported() -> bool:
-    """Whether threads can be put to sleep and woken on this system."""
-    return sys.platform.startswith("linux") and platform.machine().lower() in _SYSCALL
+from .commands import LIMIT, QUIT, SIZE, TICKET, can_sleep, futex, text
 
 
 def available_threads() -> int:
@@ -275,18 +69,29 @@ def _grant(folder: Path) -> float | None:
     return None
 
 
+UNKNOWN = -1
+
+
 class Pool:
-    """The workers and the block of memory by which they are steered."""
+    """The workers and the block of memory by which they are steered.
+
+    Attributes:
+        address: of the block; 0 for one thread alone, UNKNOWN until ``start``.
+    """
 
     def __init__(self) -> None:
         self._wanted: int | None = None
         self._workers: list[threading.Thread] = []
+        self._grounds: list[Any] = []  # for good: a worker or a job may still look at an old block
         self._forget()
 
     def _forget(self) -> None:
         self._workers.clear()
-        self.state = np.zeros(64, np.int64)
-        self.address = 0
+        ground = np.zeros(SIZE + 8, np.int64)
+        first = -ground.ctypes.data % 64 // 8  # where a line of the processor's cache begins
+        self.state = ground[first : first + SIZE]
+        self._grounds.append(ground)
+        self.address = UNKNOWN
 
     @property
     def threads(self) -> int:
@@ -295,24 +100,25 @@ class Pool:
     def resize(self, threads: int) -> None:
         """Let so many threads work on a command."""
         self._wanted = threads
-        self.address = 0
+        self.address = UNKNOWN
 
     def start(self) -> int:
         """The address of the pool's state with enough workers at hand, or 0 for one thread alone."""
         threads = self.threads
-        if threads == 1 or not is_supported():
+        if threads == 1 or not can_sleep():
+            self.address = 0
             return 0
         self.state[LIMIT] = threads - 1
         if len(self._workers) < threads - 1:
-            worker = functions({"worker": _filled(_WORKER)})["worker"]
+            worker = functions({"worker": text("worker")})["worker"]
             park = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(worker)
             for index in range(len(self._workers), threads - 1):
                 place = self.state.ctypes.data
                 thread = threading.Thread(
                     target=park, args=(place, index), name=f"thalweg worker {index}", daemon=True
                 )
-                thread.start()
                 self._workers.append(thread)
+                thread.start()
         self.address = self.state.ctypes.data
         return self.address
 
@@ -324,17 +130,10 @@ class Pool:
         self.state[TICKET] += 2  # who is about to sleep on the old number does not
         wake = ctypes.CDLL(None).syscall
         place = ctypes.c_void_p(self.state.ctypes.data)
-        wake(
-            ctypes.c_long(_SYSCALL[platform.machine().lower()]),
-            place,
-            129,
-            2**31 - 1,
-            None,
-            None,
-            0,
-        )
+        wake(ctypes.c_long(futex()), place, 129, 2**31 - 1, None, None, 0)
         for worker in self._workers:
-            worker.join(1.0)
+            if worker.ident is not None:  # Ctrl-C may have come before it was started
+                worker.join(1.0)
         if not any(w.is_alive() for w in self._workers):
             self._forget()
 

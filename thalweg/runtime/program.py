@@ -14,6 +14,7 @@ from ..ir.graph import Graph, Instr
 from .interpreter import compile_graph, source
 
 if TYPE_CHECKING:
+    from .flight import Job
     from .trace import Position
 
 _log = logging.getLogger("thalweg")
@@ -40,24 +41,35 @@ class Program:
         self._run = compile_graph(graph)
         self._rounds, self._refused = 0, False
 
-    def run(self, inputs: Sequence[Any], tier: str, training: bool) -> tuple[Any, ...]:
-        """Run on the tier that ``tier`` asks for."""
+    def run(
+        self, inputs: Sequence[Any], tier: str, training: bool, ahead: bool = False
+    ) -> tuple[tuple[Any, ...], Job | None]:
+        """Run on the tier that ``tier`` asks for.
+
+        Returns:
+            The results; and the job that is still filling them, where a native program runs ``ahead``.
+        """
         if tier == "interpret" or self._refused:
-            return self(inputs)
+            return self(inputs), None
         if self.native is None:
             if tier == "auto" and self._rounds < (2 if training else 19):
                 results = self(inputs)
                 self._rounds += 1
-                return results
+                return results, None
             self._compile(inputs)
             if self._refused:
-                return self(inputs)
+                return self(inputs), None
         try:
-            return self.native(inputs)
-        except Exception as error:
-            found = self(inputs)  # raises, as a rule, and says more
-            self._refuse("running", error)
+            found: tuple[tuple[Any, ...], Job | None] = self.native.begin(inputs, ahead)
             return found
+        except Exception as error:
+            return self.run_again(inputs, error), None
+
+    def run_again(self, inputs: Sequence[Any], error: Exception) -> tuple[Any, ...]:
+        """On the interpreter, after the native program failed: it raises, as a rule, and says more."""
+        found = self(inputs)
+        self._refuse("running", error)
+        return found
 
     def _compile(self, inputs: Sequence[Any]) -> None:
         from .native import NativeProgram

@@ -43,8 +43,9 @@ def execute_graph(graph: Graph, operands: Sequence[Value | None]) -> list[Value]
 
 
 def synchronize() -> None:
-    """Run what this thread has recorded."""
+    """Run what this thread has recorded, and wait for it."""
     state.trace.run()
+    state.trace.land()
 
 
 def clear_caches() -> None:

@@ -23,6 +23,7 @@ from weakref import WeakSet, ref
 from ..ir.aval import Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
+from .flight import Fault, Job
 from .program import Program, assemble
 from .value import Storage, Value
 
@@ -153,6 +154,13 @@ def user_line() -> str:
 traces: WeakSet[Trace] = WeakSet()  # every thread's
 
 
+def _restore(overwritten: dict[Storage, Value], source: Any) -> None:
+    """Put back what storages showed before ``source`` gave them values."""
+    for storage, old in overwritten.items():
+        if storage.value is not None and storage.value.trace is source:
+            storage.value = old
+
+
 class Failed:
     """What the pending results of a failed trace wait for: its error, again."""
 
@@ -170,13 +178,14 @@ class Trace:
 
     __slots__ = (
         "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
-        "generation", "ends", "n_ends", "tier", "__weakref__",
+        "generation", "ends", "n_ends", "tier", "job", "__weakref__",
     )  # fmt: skip
 
     def __init__(self, tier: str = "auto") -> None:
         self.lock = threading.RLock()
         traces.add(self)
         self.strangers, self.tier = 0, tier
+        self.job: Job | None = None  # the last that flew
         self._reset()
 
     def _reset(self) -> None:
@@ -261,6 +270,9 @@ class Trace:
                 raise
 
     def _new_leaf(self, value: Value) -> Aval:
+        job = value.trace
+        if isinstance(job, Job) and job.trace is not self:
+            value.get()  # another thread's, in flight
         self.leaves.append(value)
         self.leaf_of[value] = -len(self.leaves)
         return value.aval
@@ -352,8 +364,8 @@ class Trace:
         if value.array is None:
             raise AssertionError(f"a value judged dead was asked for: {value.aval}")
 
-    def run(self) -> None:
-        """Compute what is recorded and alive, and begin anew.
+    def run(self, ahead: bool = False) -> None:
+        """Compute what is recorded and alive, and begin anew; ``ahead``: without waiting for it.
 
         A failure leaves storages as they were before this trace and makes its results raise the error.
         An interrupt leaves the trace as it is: the next read runs it again.
@@ -362,6 +374,7 @@ class Trace:
             if not self.values:
                 self._reset()
                 return
+            self.land()
             self.ends.clear()  # nodes keep values alive
             self.generation = next(_generations)
             held = [v() for v in self.values]
@@ -374,13 +387,23 @@ class Trace:
                 )
             try:
                 inputs = [v.array for v in self.leaves]
-                results = program.run(inputs, self.tier, self.backward)
+                ahead = ahead and Trace.watch is None
+                results, job = program.run(inputs, self.tier, self.backward, ahead)
             except Exception as error:
                 self._fail(held, error)
                 raise
-            for v, result in zip([v for v in held if v is not None], results, strict=True):
+            living = [v for v in held if v is not None]
+            if job is not None:
+                job.trace, job.program, job.values, job.overwritten = (
+                    self,
+                    program,
+                    living,
+                    self.overwritten,
+                )
+                self.job = job
+            for v, result in zip(living, results, strict=True):
                 v.array = result
-                v.trace = None
+                v.trace = job
             try:
                 if Trace.watch is not None:
                     Trace.watch(program, inputs, user_line())
@@ -388,15 +411,52 @@ class Trace:
             finally:
                 self._reset()
 
+    def land(self) -> None:
+        """Wait for this trace's job in flight, if there is one.
+
+        Raises:
+            Exception: a check failed in it.
+        """
+        job = self.job
+        if job is not None:
+            job.land()
+            self.job = None
+            if job.faulty:
+                self.take_back(job)
+
     def _fail(self, held: list[Value | None], error: Exception) -> None:
         failed = Failed(error)
-        for storage, old in self.overwritten.items():
-            if storage.value is not None and storage.value.trace is self:
-                storage.value = old
+        _restore(self.overwritten, self)
         for v in held:
             if v is not None:
                 v.trace = failed
         self._reset()
+
+    def take_back(self, job: Job) -> None:
+        """A check failed in a job of this trace: leave all as if it had at once.
+
+        What was recorded since then fails with it. Nothing to do if this is done already.
+
+        Raises:
+            Exception: the interpreter's error.
+        """
+        with self.lock:
+            if not job.faulty:
+                return
+            assert job.program is not None and job.inputs is not None and job.results is not None
+            try:
+                found = job.program.run_again(job.inputs, Fault("a check on values failed"))
+            except Exception as error:
+                self._fail([v() for v in self.values], error)
+                _restore(job.overwritten, job)
+                failed = Failed(error)
+                for v in job.values:
+                    v.array, v.trace = None, failed
+                job.faulty = False
+                raise
+            for v, result in zip(job.values, found, strict=False):
+                v.array[...] = result
+            job.faulty = False
 
     def _count_strangers(self) -> None:
         """Warn once when a training loop never comes round the same way."""

@@ -29,7 +29,8 @@ class Value:
     """An immutable result: an array, or a place in a trace that will give one.
 
     ``array`` is None while pending; then ``trace`` and ``slot`` say where it will come from. ``slot`` stays, and is
-    -1 for what was not recorded.
+    -1 for what was not recorded. Where there is an array and a ``trace``, that is the program still filling it
+    (flight.py): look into arrays by ``get`` only.
     For a Python number ``array`` is the number itself.
     """
 
@@ -46,11 +47,19 @@ class Value:
         self.aval, self.array, self.trace, self.slot = aval, array, trace, slot
 
     def get(self) -> Any:
-        """The array, after running what it waits for. Never write to it."""
-        if self.array is None:
-            assert self.trace is not None
+        """The array, after running or waiting for what it comes from. Never write to it."""
+        while self.trace is not None:
             self.trace.realize(self)
         return self.array
+
+    def seen_as(self, view: Array) -> Value:
+        """A Value of a view of this one's array, which is there but may still be filled."""
+        found = realized(view)
+        found.slot = self.slot
+        job: Any = self.trace
+        if job is not None:
+            job.share(found)
+        return found
 
 
 def realized(array: Array) -> Value:

@@ -150,8 +150,7 @@ class TensorCore:
             return record(_SEEN, (value, number(view.offset)), (view.shape, view.strides))[0]
         if self._seen is not None and self._seen[0] is value:
             return self._seen[1]
-        found = realized(view.over(value.array))
-        found.slot = value.slot
+        found = value.seen_as(view.over(value.array))
         self._seen = (value, found)
         return found
 
@@ -194,6 +193,8 @@ class TensorCore:
         if base.array is None or value.array is None:
             operands = (base, value, number(view.offset))
             return record(_WRITTEN, operands, (view.shape, view.strides))[0]
+        base.get()
+        value.get()
         self._seen, storage.value = None, None
         alone = sys.getrefcount(base) == _ALONE and sys.getrefcount(base.array) == _ALONE_HELD
         mine = alone and base.array.flags.writeable and base.array.flags.owndata

@@ -98,7 +98,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
                 wanted |= bit
                 if taping:
                     if trace.backward:
-                        trace.run()
+                        trace.run(ahead=True)
                         return dispatch(op, args, statics)
                     node = (a._accumulator if a._is_parameter else None) or a._accumulate()
                     edge = (node, 0)
@@ -257,7 +257,7 @@ def derived_parts(
 def view_node(op: Op, source: Any, statics: Statics, numbers: tuple[int, ...] = ()) -> Node | None:
     """The tape node of a view operation on ``source``, whose result is not computed here."""
     if source._requires_grad and source._node is None and state.trace.backward:
-        state.trace.run()  # a grad-mode read of a trainable leaf, as in dispatch
+        state.trace.run(ahead=True)  # a grad-mode read of a trainable leaf, as in dispatch
     given = [number(n) for n in numbers]
     aval = source._aval()
     tape = tape_of(op, trie.graph(op, statics, (aval, *[v.aval for v in given])), 1)

@@ -267,7 +267,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     ):
         if not input.ndim:
             raise IndexError("too many indices for tensor of dimension 0")
-        return wrap(realized(i.taken(input._storage.value.array, key._storage.value.array)))  # type: ignore[union-attr]
+        return wrap(realized(i.taken(input._storage.value.get(), key._storage.value.get())))  # type: ignore[union-attr]
     place, indices = _reach(input, key)
     if not indices:
         return alias_of(input) if place is input else place

@@ -217,7 +217,7 @@ def binary_cross_entropy(
     value = input._read()
     if (
         value.array is not None
-        and value.array.size
+        and value.get().size
         and not bool(((value.array >= 0) & (value.array <= 1)).all())
     ):
         raise RuntimeError(
@@ -330,9 +330,10 @@ def _has_ignored(target: Tensor, classes: int, ignore_index: int) -> bool:
     Raises:
         IndexError: a realized class number is neither in [0, classes) nor ``ignore_index``.
     """
-    array = target._read().array
-    if array is None:
+    value = target._read()
+    if value.array is None:
         return True
+    array = value.get()
     if not array.size:
         return False
     low, high = array.min(), array.max()

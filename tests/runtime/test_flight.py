@@ -1,0 +1,372 @@
+"""Programs in flight: what a loop reads, writes, breaks off and forks while one is on its way."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg import nn
+from thalweg.runtime import commands, native
+from thalweg.runtime.flight import Job, flight
+
+F = nn.functional
+pytestmark = pytest.mark.skipif(not commands.can_sleep(), reason="no workers on this system")
+
+
+@pytest.fixture(autouse=True)
+def everything_flies(monkeypatch):
+    """Small programs too, with a worker at hand."""
+    monkeypatch.setattr(native, "_SMALL", 0)
+    threads = tw.get_num_threads()
+    tw.clear_caches()
+    tw.set_num_threads(2)
+    with tw.tier("native"):
+        yield
+    tw.set_num_threads(threads)
+    tw.clear_caches()
+
+
+class Training:
+    """A network on data of its own, and a step of it."""
+
+    def __init__(self, optimizer=tw.optim.SGD, **settings):
+        tw.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 5))
+        self.optimizer = optimizer(self.net.parameters(), lr=0.1, **settings)
+        self.x, self.y = tw.randn(16, 20), tw.randint(0, 5, (16,))
+
+    def step(self):
+        loss = F.cross_entropy(self.net(self.x), self.y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def cut(self):
+        """What a next step begins with: the trace is cut, and its program flies."""
+        return self.net(self.x)
+
+    def parameters(self):
+        return [p.detach().numpy().copy() for p in self.net.parameters()]
+
+
+def flying(t):
+    return isinstance(t._storage.value.trace, Job) and not t._storage.value.trace.landed
+
+
+def same(found, expected):
+    return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_cut_lets_the_program_fly_and_a_read_waits_for_it():
+    training = Training()
+    loss = training.step()
+    training.cut()
+    assert flying(training.net[0].weight) and flying(loss) and flight.job is not None
+    assert loss.item() > 0
+    assert flight.job is None and loss._storage.value.trace is None
+    assert not flying(training.net[0].weight)
+
+
+@pytest.mark.parametrize("optimizer", [tw.optim.SGD, tw.optim.AdamW])
+def test_the_same_bits_as_without(optimizer):
+    def curve(threads):
+        tw.set_num_threads(threads)
+        training = Training(optimizer)
+        losses = [training.step() for _ in range(30)]
+        return [loss.item() for loss in losses], training.parameters()
+
+    (losses, parameters), (others, other_parameters) = curve(2), curve(1)
+    assert losses == others and same(parameters, other_parameters)
+
+
+def test_synchronize_waits():
+    training = Training()
+    training.step()
+    training.cut()
+    job = flight.job
+    assert job is not None
+    tw.synchronize()
+    assert job.landed and flight.job is None
+
+
+def test_a_loop_holds_one_step_only():
+    training = Training()
+    training.step()
+    training.cut()
+    first = flight.job
+    training.step()
+    training.cut()
+    assert first.landed and first.inputs is None and first.results is None and not first.values
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda w: w.detach().numpy().copy(),
+        lambda w: np.array(w.tolist(), np.float32),
+        lambda w: w.detach().clone().numpy(),
+        lambda w: w.t().detach().numpy().T.copy(),
+        lambda w: np.stack([row.detach().numpy() for row in w]),
+        lambda w: copy.deepcopy(w).detach().numpy(),
+        lambda w: pickle.loads(pickle.dumps(w.detach())).numpy(),
+        lambda w: (w + 0).detach().numpy(),
+        lambda w: w.data[:].numpy().copy(),
+        lambda w: np.asarray(w.detach()),
+        lambda w: tw.utils.data.TensorDataset(w.detach())[0:30][0].numpy(),
+        lambda w: next(iter(tw.utils.data.DataLoader(w.detach(), 30))).numpy(),
+        lambda w: w.detach()[tw.arange(30)].numpy(),
+    ],
+)
+def test_whoever_looks_into_a_parameter_in_flight_sees_the_new_one(look):
+    expected = Training()
+    expected.step()
+    after = expected.parameters()
+    training = Training()
+    training.step()
+    training.cut()
+    assert flying(training.net[0].weight)
+    assert np.array_equal(look(training.net[0].weight), after[0])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda w: w.data.__setitem__(0, 1.0),
+        lambda w: w.data[2:4].mul_(3),
+        lambda w: w.data.copy_(w.data * 2),
+        lambda w: w.detach().numpy().__setitem__((slice(0, 2), 1), 7.0),
+        lambda w: w.data.t()[1].add_(1),
+    ],
+)
+def test_writes_into_a_parameter_in_flight_come_after_it(write):
+    expected = Training()
+    expected.step()
+    tw.synchronize()
+    write(expected.net[0].weight)
+    tw.synchronize()
+    training = Training()
+    training.step()
+    training.cut()
+    assert flying(training.net[0].weight)
+    write(training.net[0].weight)
+    assert same(training.parameters(), expected.parameters())
+
+
+class Wrong(Training):
+    """Its labels come out of a computation, so that a wrong one is found by the run."""
+
+    def step(self, wrong=0):
+        scores = self.net(self.x)
+        labels = self.y + ((scores.detach() * 0).sum().long() + wrong)
+        loss = F.cross_entropy(scores, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+
+@pytest.mark.parametrize("optimizer", [tw.optim.SGD, tw.optim.Adam])
+def test_a_check_that_fails_in_flight_takes_back_its_step_and_what_came_after(optimizer):
+    training = Wrong(optimizer)
+    training.step()
+    before = training.parameters()
+    loss = training.step(wrong=7)
+    later = training.cut()
+    assert flying(loss)
+    with pytest.raises(IndexError, match="out of bounds") as caught:
+        loss.item()
+    assert any(f"{Path(__file__).name}" in note for note in caught.value.__notes__)
+    assert same(training.parameters(), before)
+    with pytest.raises(IndexError, match="out of bounds"):
+        later.tolist()
+    with pytest.raises(IndexError, match="out of bounds"):
+        loss.item()
+    assert training.step().item() > 0
+    assert not same(training.parameters(), before)
+
+
+def test_a_check_that_fails_in_flight_raises_at_the_next_cut_at_the_latest():
+    training = Wrong()
+    training.step()
+    before = training.parameters()
+    training.step(wrong=7)
+    with pytest.raises(IndexError, match="out of bounds"):
+        for _ in range(2):
+            training.step()
+    assert same(training.parameters(), before)
+    good = Wrong()
+    good.step()
+    good.optimizer.zero_grad()
+    training.optimizer.zero_grad()
+    assert training.step().item() == good.step().item()
+    assert same(training.parameters(), good.parameters())
+
+
+def test_another_thread_reads_writes_nothing_and_gets_the_error():
+    training = Wrong()
+    training.step()
+    training.cut()
+    found = []
+
+    def read():
+        found.append(training.net[2].bias.tolist())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join(30)
+    assert found == [training.net[2].bias.tolist()]
+    before = training.parameters()
+    loss = training.step(wrong=7)
+    training.cut()
+
+    def fail():
+        with pytest.raises(IndexError, match="out of bounds"):
+            loss.item()
+        found.append("failed")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join(30)
+    assert found[1:] == ["failed"]
+    assert same(training.parameters(), before)
+
+
+def test_threads_that_train_at_the_same_time():
+    def train(n):
+        try:
+            with tw.tier("native"):
+                training = trainings[n]
+                for _ in range(40):
+                    loss = training.step()
+                curves[n] = loss.item()
+        except Exception as error:
+            curves[n] = error
+
+    trainings = [Training() for _ in range(3)]
+    curves = [None] * 3
+    threads = [threading.Thread(target=train, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    alone = Training()
+    for _ in range(40):
+        loss = alone.step()
+    assert curves == [loss.item()] * 3
+
+
+def test_a_parameter_that_another_thread_trains_is_an_operand():
+    training = Training()
+    training.step()
+    training.cut()
+    expected = Training()
+    expected.step()
+    found = []
+
+    def use():
+        with tw.tier("native"), tw.no_grad():
+            found.append((training.net[0].weight * 2).sum().item())
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join(30)
+    assert found == [(expected.net[0].weight * 2).sum().item()]
+
+
+def test_the_number_of_threads_changes_in_flight():
+    expected = Training()
+    for _ in range(6):
+        expected.step()
+    training = Training()
+    for threads in (2, 1, 4, 2, 1, 3):
+        tw.set_num_threads(threads)
+        training.step()
+    assert same(training.parameters(), expected.parameters())
+
+
+def run_script(script):
+    here = Path(__file__).parent
+    paths = [str(Path(tw.__file__).parent.parent), str(here), os.environ.get("PYTHONPATH", "")]
+    setup = (
+        "import os, signal, sys, threading, time\n"
+        "import numpy as np\n"
+        "import thalweg as tw\n"
+        "from test_flight import Training, Wrong, native, flight, same\n"
+        "native._SMALL = 0\n"
+        "tw.set_num_threads(2)\n"
+        "tw.tier('native')\n"
+        "signal.alarm(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", setup + script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_in_flight():
+    run_script("""
+for _ in range(5):
+    training = Training()
+    training.step()
+    training.cut()
+    assert flight.job is not None
+    pid = os.fork()
+    found = training.parameters()
+    training.step()
+    if pid == 0:
+        other = Training()
+        other.step()
+        os._exit(0 if same(other.parameters(), found) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+""")
+
+
+def test_the_process_ends_in_flight():
+    run_script("training = Training()\ntraining.step()\ntraining.cut()\n")
+    run_script("training = Wrong()\ntraining.step()\ntraining.step(wrong=7)\ntraining.cut()\n")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer on this system")
+def test_interrupts_at_any_moment_leave_whole_steps():
+    run_script("""
+import random
+counts = Training()
+reference = [counts.parameters()]
+for _ in range(400):
+    counts.step()
+    reference.append(counts.parameters())
+training, done = Training(), 0
+random.seed(0)
+rounds = 0
+while done < 400 and rounds < 300:
+    rounds += 1
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003))
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        while done < 400:
+            training.step()
+            done += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        pass
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    now = training.parameters()
+    found = [n for n in (done, done + 1) if n < len(reference) and same(now, reference[n])]
+    assert found, (rounds, done)
+    done = found[0]
+assert rounds > 20
+""")
