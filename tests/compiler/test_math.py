@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import thalweg  # noqa: F401  # fills the registry
-from thalweg.compiler.math import can_emit
+from thalweg.compiler.math import can_emit, refuses_zero
 from thalweg.ir.aval import Aval
 from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import ALL, bool_, float32, from_numpy
@@ -86,6 +86,8 @@ CASES = [
 @pytest.mark.parametrize(("record", "dtype"), CASES)
 def test_as_the_reference(record, dtype):
     arrays = [values(dtype, seed) for seed in range(len(record.samples()[0][0]))]
+    if refuses_zero(record.name, dtype):
+        arrays = [arrays[0][:, None], arrays[1][arrays[1] != 0]]  # the least number by -1, too
     exact = not dtype.is_floating_point or record.name in {
         "add",
         "sub",

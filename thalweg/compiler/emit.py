@@ -50,6 +50,7 @@ class _Emitter:
             self.vector_dim = -1  # a kernel of scalars
         self.inner = [False] * len(self.code)
         self.stage = [0] * len(self.code)
+        self.varies = [False] * len(self.code)
         for k, s in enumerate(self.code):
             args = _arguments(s)
             self.stage[k] = max((self.stage[a] for a in args), default=0) + isinstance(s, Reduce)
@@ -57,6 +58,15 @@ class _Emitter:
                 self.inner[k] = s.inner
             elif not isinstance(s, Reduce):
                 self.inner[k] = any(self.inner[a] for a in args)
+            self.varies[k] = self._differs(s)
+
+    def _differs(self, s: Statement) -> bool:
+        """Whether a value is another in each lane."""
+        if isinstance(s, Reduce):
+            return not self.kernel.vector_inner
+        own = isinstance(s, Load | Store) and s.along != "still"
+        own |= isinstance(s, Coordinate) and s.dim == self.vector_dim
+        return own or any(self.varies[a] for a in _arguments(s))
 
     def module(self, name: str, attributes: str) -> str:
         self._read_arguments()
@@ -80,7 +90,9 @@ class _Emitter:
         at += self.dims
         self.words: list[list[str]] = []
         for s in self.code:
-            n = 1 + self.dims if isinstance(s, Load | Store) else int(isinstance(s, Constant))
+            n = int(isinstance(s, Constant))
+            if isinstance(s, Load | Store):
+                n = 1 + self.dims + 2 * len(s.at)
             self.words.append([self._word(at + i) for i in range(n)])
             at += n
 
@@ -91,7 +103,8 @@ class _Emitter:
         if dim == self.kernel.outer:
             self._at_points([point])
             return
-        start, stop = ("%begin", "%end") if dim == 0 else ("0", self.extents[dim])
+        mine = dim == self.kernel.shared
+        start, stop = ("%begin", "%end") if mine else ("0", self.extents[dim])
         if dim != self.vector_dim:
             with self.w.loop(start, stop) as index:
                 self._outer(dim + 1, _Point({**point.indices, dim: index}, 1, None))
@@ -130,13 +143,13 @@ class _Emitter:
         sinks: dict[int, list[int]] = {}
         for k, s in enumerate(self.code):
             if isinstance(s, Reduce) or (isinstance(s, Store) and self.inner[k]):
-                sinks.setdefault(self.stage[_arguments(s)[0]], []).append(k)
+                sinks.setdefault(self.stage[k] - isinstance(s, Reduce), []).append(k)
         for stage in sorted(sinks):
             self._walk_inner(sinks[stage], points)
         for point in points:
             for k, s in enumerate(self.code):
                 if isinstance(s, Store) and not self.inner[k]:
-                    self._store(k, s, self._value(s.arg, point), point)
+                    self._store(k, s, [self._value(a, point) for a in _arguments(s)], point)
 
     def _walk_inner(self, sinks: list[int], points: list[_Point]) -> None:
         """One walk over the inner dimensions, for these Reduces and Stores."""
@@ -202,11 +215,11 @@ class _Emitter:
     def _at_inner_point(self, outer: _Point, point: _Point, sinks: list[int]) -> None:
         for k in sinks:
             s = self.code[k]
-            value = self._seen(_arguments(s)[0], outer, point)
+            args = [self._seen(a, outer, point) for a in _arguments(s)]
             if isinstance(s, Store):
-                self._store(k, s, value, point)
+                self._store(k, s, args, point)
             elif isinstance(s, Reduce):
-                self._accumulate(k, s, value, outer, point)
+                self._accumulate(k, s, args[0], outer, point)
 
     # Values
 
@@ -231,7 +244,7 @@ class _Emitter:
     def _write(self, k: int, args: list[str], point: _Point) -> str:
         s = self.code[k]
         if isinstance(s, Load):
-            return self._load(k, s, point)
+            return self._load(k, s, args, point)
         t = type_of(self._dtype(k), point.lanes)
         if isinstance(s, Constant):
             return self.w.splat(t, self._number(s, self.words[k][0]))
@@ -262,88 +275,108 @@ class _Emitter:
 
     # Memory
 
-    def _address(self, k: int, buffer: int, element: str, point: _Point) -> str:
-        """The address at this point, of the first lane."""
+    def _spot(
+        self, k: int, s: Load | Store, element: str, at: list[str], point: _Point
+    ) -> tuple[str, str | None]:
+        """The address at this point, of the first lane, and those of all lanes unless they are one element or
+        neighbors. ``at``: the values that move it."""
         w, words = self.w, self.words[k]
+        moves = words[1 + self.dims :]
+        apart = point.lanes > 1 and any(self.varies[a] for a in s.at)
+        vector = "jump" if apart else s.along
         offset = words[0]
         for dim, index in point.indices.items():
             stride = words[1 + dim]
-            if dim == self.vector_dim and _along(self.code[k]) != "jump":
-                if _along(self.code[k]) == "step":
+            if dim == self.vector_dim and vector != "jump":
+                if vector == "step":
                     offset = w.set(f"add i64 {offset}, {index}")
                 continue
             offset = w.set(f"add i64 {offset}, {w.set(f'mul i64 {index}, {stride}')}")
-        return w.set(f"getelementptr {element}, ptr {self.buffers[buffer]}, i64 {offset}")
-
-    def _addresses(self, k: int, element: str, first: str) -> str:
-        """The addresses of all lanes of a "jump" access."""
-        w = self.w
-        stride = w.splat(_INDICES, self.words[k][1 + self.vector_dim])
+        if not apart:
+            for n, value in enumerate(at):
+                if point.lanes > 1:
+                    value = w.set(f"extractelement {_INDICES} {value}, i32 0")
+                moved = self._moved(Type("i64", 1), value, *moves[2 * n : 2 * n + 2])
+                offset = w.set(f"add i64 {offset}, {moved}")
+        first = w.set(f"getelementptr {element}, ptr {self.buffers[s.buffer]}, i64 {offset}")
+        if point.lanes == 1 or vector != "jump":
+            return first, None
+        stride = w.splat(_INDICES, words[1 + self.vector_dim])
         away = w.set(f"mul {_INDICES} {stride}, {_LANE_NUMBERS}")
-        return w.set(f"getelementptr {element}, ptr {first}, {_INDICES} {away}")
+        for n, value in enumerate(at if apart else ()):
+            moved = self._moved(_INDICES, value, *moves[2 * n : 2 * n + 2])
+            away = w.set(f"add {_INDICES} {away}, {moved}")
+        return first, w.set(f"getelementptr {element}, ptr {first}, {_INDICES} {away}")
 
-    def _load(self, k: int, s: Load, point: _Point) -> str:
+    def _moved(self, t: Type, number: str, size: str, stride: str) -> str:
+        """How far element ``number`` of an axis lies from its first; one out of range counts as the last."""
         w = self.w
+        end = w.set(f"add {t} {number}, {w.splat(t, size)}")
+        negative = w.set(f"icmp slt {t} {number}, {constant(t, 0)}")
+        place = w.set(f"select {t.of('i1')} {negative}, {t} {end}, {t} {number}")
+        last = w.splat(t, w.set(f"sub i64 {size}, 1"))
+        return w.set(f"mul {t} {w.intrinsic('umin', t, place, last)}, {w.splat(t, stride)}")
+
+    def _load(self, k: int, s: Load, at: list[str], point: _Point) -> str:
         t = type_of(s.dtype, point.lanes)
         memory = t.of("i8") if s.dtype is bool_ else t
-        first = self._address(k, s.buffer, memory.element, point)
+        return self._read(s, memory, *self._spot(k, s, memory.element, at, point), point)
+
+    def _read(
+        self, s: Load | Store, memory: Type, first: str, places: str | None, point: _Point
+    ) -> str:
+        """What lies at these addresses (``_spot``)."""
+        w = self.w
         size = s.dtype.itemsize
-        many = point.lanes > 1
         mask = point.mask or constant(_MASK, 1)
-        if not many or s.along == "still":
+        if places is not None:
+            pointers = f"<{LANES} x ptr>"
+            name = f"llvm.masked.gather.{memory.suffix}.v{LANES}p0"
+            w.declared[name] = f"declare {memory} @{name}({pointers}, i32, {_MASK}, {memory})"
+            value = w.set(
+                f"call {memory} @{name}({pointers} {places}, i32 {size}, {_MASK} {mask}, {memory} zeroinitializer)"
+            )
+        elif point.lanes == 1 or s.along == "still":
             one = w.set(f"load {memory.element}, ptr {first}, align {size}")
             value = w.splat(memory, one)
-        elif s.along == "jump":
-            places = self._addresses(k, memory.element, first)
-            pointers = f"<{LANES} x ptr>"
-            w.declared[f"llvm.masked.gather.{memory.suffix}.v{LANES}p0"] = (
-                f"declare {memory} @llvm.masked.gather.{memory.suffix}.v{LANES}p0({pointers}, i32, {_MASK}, {memory})"
-            )
-            value = w.set(
-                f"call {memory} @llvm.masked.gather.{memory.suffix}.v{LANES}p0({pointers} {places}, i32 {size}, "
-                f"{_MASK} {mask}, {memory} zeroinitializer)"
-            )
         elif point.mask is None:
             value = w.set(f"load {memory}, ptr {first}, align {size}")
         else:
-            w.declared[f"llvm.masked.load.{memory.suffix}.p0"] = (
-                f"declare {memory} @llvm.masked.load.{memory.suffix}.p0(ptr, i32, {_MASK}, {memory})"
-            )
+            name = f"llvm.masked.load.{memory.suffix}.p0"
+            w.declared[name] = f"declare {memory} @{name}(ptr, i32, {_MASK}, {memory})"
             value = w.set(
-                f"call {memory} @llvm.masked.load.{memory.suffix}.p0(ptr {first}, i32 {size}, {_MASK} {mask}, "
-                f"{memory} zeroinitializer)"
+                f"call {memory} @{name}(ptr {first}, i32 {size}, {_MASK} {mask}, {memory} zeroinitializer)"
             )
         if s.dtype is bool_:
             return w.set(f"icmp ne {memory} {value}, {constant(memory, 0)}")
         return value
 
-    def _store(self, k: int, s: Store, value: str, point: _Point) -> None:
+    def _store(self, k: int, s: Store, args: list[str], point: _Point) -> None:
         w = self.w
+        value, *at = args
         t = type_of(s.dtype, point.lanes)
         memory = t.of("i8") if s.dtype is bool_ else t
+        first, places = self._spot(k, s, memory.element, at, point)
+        if s.op != "set":
+            before = self._read(s, memory, first, places, point)
+            value = _joined(w, s.op, s.dtype, t, before, value)
         if s.dtype is bool_:
             value = w.set(f"zext {t} {value} to {memory}")
-        first = self._address(k, s.buffer, memory.element, point)
         size = s.dtype.itemsize
         mask = point.mask or constant(_MASK, 1)
-        if point.lanes == 1 or (s.along == "step" and point.mask is None):
-            w.do(f"store {memory} {value}, ptr {first}, align {size}")
-        elif s.along == "step":
-            w.declared[f"llvm.masked.store.{memory.suffix}.p0"] = (
-                f"declare void @llvm.masked.store.{memory.suffix}.p0({memory}, ptr, i32, {_MASK})"
-            )
-            w.do(
-                f"call void @llvm.masked.store.{memory.suffix}.p0({memory} {value}, ptr {first}, i32 {size}, "
-                f"{_MASK} {mask})"
-            )
-        else:
-            places = self._addresses(k, memory.element, first)
+        if places is not None:
             pointers = f"<{LANES} x ptr>"
             name = f"llvm.masked.scatter.{memory.suffix}.v{LANES}p0"
             w.declared[name] = f"declare void @{name}({memory}, {pointers}, i32, {_MASK})"
             w.do(
                 f"call void @{name}({memory} {value}, {pointers} {places}, i32 {size}, {_MASK} {mask})"
             )
+        elif point.lanes == 1 or point.mask is None:
+            w.do(f"store {memory} {value}, ptr {first}, align {size}")
+        else:
+            name = f"llvm.masked.store.{memory.suffix}.p0"
+            w.declared[name] = f"declare void @{name}({memory}, ptr, i32, {_MASK})"
+            w.do(f"call void @{name}({memory} {value}, ptr {first}, i32 {size}, {_MASK} {mask})")
 
     # Reductions
 
@@ -368,7 +401,7 @@ class _Emitter:
             seen = w.set(f"load {truths}, ptr {outer.nans[k]}")
             w.do(f"store {truths} {w.set(f'or {truths} {seen}, {is_nan}')}, ptr {outer.nans[k]}")
         else:
-            after = _joined(w, s, t, before, value)
+            after = _joined(w, s.op, s.dtype, t, before, value)
         w.do(f"store {t} {after}, ptr {place}")
 
     def _together(self, s: Reduce, t: Type, value: str) -> tuple[str, Type]:
@@ -387,9 +420,9 @@ class _Emitter:
                 )
             if lanes == 2:
                 ones = [w.set(f"extractelement <1 x {t.element}> {p}, i32 0") for p in parts]
-                value = _joined(w, s, half, *ones)
+                value = _joined(w, s.op, s.dtype, half, *ones)
             else:
-                value = _joined(w, s, half, *parts)
+                value = _joined(w, s.op, s.dtype, half, *parts)
             lanes //= 2
         return value, Type(t.element, 1)
 
@@ -397,12 +430,11 @@ class _Emitter:
 def _arguments(s: Statement) -> tuple[int, ...]:
     if isinstance(s, Compute):
         return s.args
-    return (s.arg,) if isinstance(s, Reduce | Store) else ()
-
-
-def _along(s: Statement) -> str:
-    assert isinstance(s, Load | Store)
-    return s.along
+    if isinstance(s, Store):
+        return s.arg, *s.at
+    if isinstance(s, Load):
+        return s.at
+    return (s.arg,) if isinstance(s, Reduce) else ()
 
 
 def _accumulator(s: Reduce, lanes: int) -> Type:
@@ -430,16 +462,16 @@ def _identity(s: Reduce) -> float | int:
     return {"sum": 0, "prod": 1, "any": 0, "all": 1}[s.op]
 
 
-def _joined(w: Writer, s: Reduce, t: Type, x: str, y: str) -> str:
-    """Two partial results as one."""
-    if s.op == "any":
+def _joined(w: Writer, op: str, dtype: DType, t: Type, x: str, y: str) -> str:
+    """Two partial results of a reduction as one."""
+    if op == "any":
         return w.set(f"or {t} {x}, {y}")
-    if s.op == "all":
+    if op == "all":
         return w.set(f"and {t} {x}, {y}")
-    if s.op in ("sum", "prod"):
-        name = {"sum": "add", "prod": "mul"}[s.op]
+    if op in ("sum", "prod"):
+        name = {"sum": "add", "prod": "mul"}[op]
         return w.set(f"{'f' if t.is_float else ''}{name} {t} {x}, {y}")
     if t.is_float:
-        return math.extreme(w, t, y, x, "ogt" if s.op == "amax" else "olt")
-    sign = "s" if s.dtype.is_signed else "u"
-    return w.intrinsic(f"{sign}{s.op[1:]}", t, x, y)
+        return math.extreme(w, t, y, x, "ogt" if op == "amax" else "olt")
+    sign = "s" if dtype.is_signed else "u"
+    return w.intrinsic(f"{sign}{op[1:]}", t, x, y)

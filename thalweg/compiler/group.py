@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..ir.aval import Shape
-from ..ir.dtype import DType
 from .access import Access, dense_strides
+from .picking import Put
 
 if TYPE_CHECKING:
     from .schedule import Scheduler
 
 LATER = 1 << 30  # the index of a group that is not yet among the steps
 CHEAP = 3  # what may be computed again rather than stored
+
+
+class Watch(NamedTuple):
+    """A look for values that the interpreter would refuse: slot () ``fault`` becomes true where one of ``seen``
+    passes one of ``tests`` (a comparison's name, the number it is compared with)."""
+
+    fault: int
+    seen: Access
+    tests: tuple[tuple[str, int], ...]
 
 
 class Group:
@@ -22,8 +31,8 @@ class Group:
         reduced: the axes that its reductions fold, None without any.
         members: slot -> "inner" (of the whole shape), "outer" (of the kept axes) or "reduce".
         stored: the members that are written to memory.
-        copy, watch: what a group of its own kind does instead: write one view into another; look for class
-            numbers out of range.
+        copy, put, watch: what a group of its own kind does instead: write one view into another; write a view's
+            elements to places that values name; look for numbers out of range.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -33,7 +42,13 @@ class Group:
         self.stored: set[int] = set()
         self.index = LATER
         self.copy: tuple[Access, Access] | None = None
-        self.watch: tuple[int, Access, DType, int] | None = None
+        self.put: Put | None = None
+        self.watch: Watch | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether values can be written into it."""
+        return self.copy is None and self.put is None and self.watch is None
 
     def row_shapes(self, axes: tuple[int, ...]) -> tuple[Shape, Shape]:
         """The shape of one result for each row, with the folded axes and without."""
@@ -84,6 +99,11 @@ class Reading:
             return known == level
         before = dict(self.values), set(self.stores)
         shape = self.scheduler.shape(slot)
+        pick = self.scheduler.picks.get(slot)
+        if pick is not None:
+            if self.scheduler.place[pick.table.root] >= self.group.index:
+                return False
+            self.loads.add(pick.table.root)
         for seen in self.scheduler.operands(slot):
             if not self.operand(seen, shape, level):
                 self.values, self.stores = before

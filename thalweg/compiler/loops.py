@@ -14,12 +14,18 @@ evaluating what that stage's Reduces and Stores need (elementwise values are eva
 Note: a kernel's arguments. ``kernel(table, meta, begin, end)``: ``table`` holds the addresses of all buffers of
 a program; ``meta`` is an array of int64: the place in ``table`` of each of the kernel's buffers; the extents of
 its dimensions, outer before inner; then for each statement of ``code`` that has them, in order, its words
-(``Load``, ``Store``: offset and strides in elements, one for each dimension; ``Constant``: its bits).
-The kernel handles the indices ``begin`` to ``end`` of outer dimension 0 (0 to 1 if there is none); where that is
-the vector dimension, ``begin`` is a multiple of 16.
+(``Load``, ``Store``: offset and strides in elements, one for each dimension, then for each value of ``at`` how many
+elements its axis has and how far apart they lie; ``Constant``: its bits).
+The kernel handles the indices ``begin`` to ``end`` of outer dimension ``shared`` (0 to 1 if there is none); where that
+is the vector dimension, ``begin`` is a multiple of 16.
 
 Note: reductions. Their tree depends on the extents alone: element i of the vector dimension goes to lane i mod 16,
 each lane is added up in order, float32 sums in float64; lanes meet in halves (8, 4, 2, 1) at the end.
+
+Note: places named by values. A Load or Store with ``at`` touches the element at this point moved by whole numbers:
+each (int64) counts along an axis, a negative one from its end, and one that is out of range stands for some element
+in it (a kernel of its own finds that out). A Store's points may then meet in one element. They do so in the order of
+the loops, row-major; points that differ in the shared dimension, or in the vector dimension, never meet.
 """
 
 from __future__ import annotations
@@ -33,13 +39,15 @@ LANES = 16
 
 @dataclass(frozen=True)
 class Load:
-    """The element of buffer ``buffer`` at this point. ``along``: how it moves with the vector dimension:
-    "still" (stride 0: one element for all lanes), "step" (stride 1) or "jump" (another stride)."""
+    """The element of buffer ``buffer`` at this point, moved by the values ``at``. ``along``: how it moves with the
+    vector dimension, those apart: "still" (stride 0: one element for all lanes), "step" (stride 1) or "jump" (another
+    stride)."""
 
     buffer: int
     dtype: DType
     along: str
     inner: bool
+    at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,17 @@ class Reduce:
 
 @dataclass(frozen=True)
 class Store:
-    """Write value ``arg`` to a buffer, at each point of its level. ``along`` as in Load (never "still",
-    except for what is stored once for each outer point while the vector dimension is inner)."""
+    """Write value ``arg`` to a buffer, at each point of its level. ``along`` and ``at`` as in Load (never "still",
+    except for what is stored once for each outer point while the vector dimension is inner). ``op``: "set", or the
+    reduction (sum, prod, amax, amin, any, all) by which it joins what is there."""
 
     buffer: int
     dtype: DType
     arg: int
     along: str
     inner: bool
+    at: tuple[int, ...] = ()
+    op: str = "set"
 
 
 Statement = Load | Constant | Coordinate | Compute | Reduce | Store
@@ -92,12 +103,13 @@ Statement = Load | Constant | Coordinate | Compute | Reduce | Store
 
 @dataclass(frozen=True)
 class Kernel:
-    """One loop nest; see the module's text."""
+    """One loop nest; see the module's text. ``shared``: the outer dimension that threads divide, -1 for none."""
 
     outer: int
     inner: int
     vector_inner: bool
     code: tuple[Statement, ...]
+    shared: int = 0
 
     def __str__(self) -> str:
         dims = [f"outer{d}" for d in range(self.outer)] + [f"inner{d}" for d in range(self.inner)]

@@ -27,8 +27,9 @@ _FLOAT_TEST = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", 
 _SIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 _UNSIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
 _FLOAT_ONLY = {"neg", "abs", "sign", "square", "reciprocal", "rsqrt", "sigmoid", "relu", "maximum", "minimum",
-               "isnan", "isinf"}  # fmt: skip
+               "isnan", "isinf", "floor_divide", "remainder"}  # fmt: skip
 _INTEGER_ONLY = {"neg", "abs", "square", "maximum", "minimum", "relu"}
+_DIVISIONS = {"floor_divide", "remainder", "fmod"}
 
 
 def can_emit(op: str, result: DType, args: tuple[DType, ...]) -> bool:
@@ -45,7 +46,13 @@ def can_emit(op: str, result: DType, args: tuple[DType, ...]) -> bool:
         return op in _FLOAT or op in _LIBRARY or op in _INTRINSIC or op in _FLOAT_ONLY
     if first.name == "bool":
         return op in _BITS or op == "bitwise_not"
-    return op in _INTEGER or op in _BITS or op == "bitwise_not" or op in _INTEGER_ONLY
+    known = op in _INTEGER or op in _BITS or op == "bitwise_not" or op in _INTEGER_ONLY
+    return known or op in _DIVISIONS
+
+
+def refuses_zero(op: str, dtype: DType) -> bool:
+    """Whether the interpreter raises where the second operand is 0; ``compute`` then gives any number."""
+    return op in _DIVISIONS and not dtype.is_floating_point
 
 
 def compute(
@@ -93,6 +100,8 @@ def _integer(w: Writer, op: str, dtype: DType, t: Type, args: tuple[str, ...]) -
     if op == "neg":
         return w.set(f"sub {t} {constant(t, 0)}, {x}")
     sign = "s" if dtype.is_signed else "u"
+    if op in _DIVISIONS:
+        return _division(w, op, sign, t, x, y)
     if op == "abs":
         if sign == "u":
             return x
@@ -101,6 +110,32 @@ def _integer(w: Writer, op: str, dtype: DType, t: Type, args: tuple[str, ...]) -
     if op == "relu":
         return w.intrinsic("smax", t, x, constant(t, 0)) if sign == "s" else x
     return w.intrinsic(sign + {"maximum": "max", "minimum": "min"}[op], t, x, y)
+
+
+def _division(w: Writer, op: str, sign: str, t: Type, x: str, y: str) -> str:
+    """Integer division rounded down (``fmod``: the rest of one rounded towards 0).
+
+    The processor traps at a divisor of 0, and at the least number by -1: there, x is divided by 1, which gives what
+    the latter wraps around to.
+    """
+    truths, zero, one = t.of("i1"), constant(t, 0), constant(t, 1)
+    trap = w.set(f"icmp eq {t} {y}, {zero}")
+    if sign == "s":
+        least = constant(t, -(1 << int(t.element[1:]) - 1))
+        is_least = w.set(f"icmp eq {t} {x}, {least}")
+        by_minus_one = w.set(f"icmp eq {t} {y}, {constant(t, -1)}")
+        trap = w.set(f"or {truths} {trap}, {w.set(f'and {truths} {is_least}, {by_minus_one}')}")
+    y = _select(w, t, trap, one, y)
+    if op == "fmod" or sign == "u":
+        return w.set(f"{sign}{'div' if op == 'floor_divide' else 'rem'} {t} {x}, {y}")
+    rest = w.set(f"srem {t} {x}, {y}")
+    inexact = w.set(f"icmp ne {t} {rest}, {zero}")
+    apart = w.set(f"icmp slt {t} {w.set(f'xor {t} {rest}, {y}')}, {zero}")
+    below = w.set(f"and {truths} {inexact}, {apart}")
+    if op == "remainder":
+        return w.set(f"add {t} {rest}, {_select(w, t, below, y, zero)}")
+    quotient = w.set(f"sdiv {t} {x}, {y}")
+    return w.set(f"sub {t} {quotient}, {w.set(f'zext {truths} {below} to {t}')}")
 
 
 def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
@@ -305,6 +340,31 @@ def _inverse(w: Writer, t: Type, x: str) -> str:
     return w.set(f"fdiv {t} {constant(t, 1.0)}, {x}")
 
 
+def _float_division(w: Writer, t: Type, x: str, y: str) -> tuple[str, str]:
+    """The quotient rounded down and what is left, which has the divisor's sign; of 0: x / y and NaN.
+
+    With the exact remainder m of the division rounded towards 0, x - m is nearly a multiple of y.
+    """
+    zero, one = constant(t, 0.0), constant(t, 1.0)
+    m = vectors.in_each_lane(w, "fmodf" if t.element == "float" else "fmod", t, (x, y))
+    q = w.set(f"fdiv {t} {w.set(f'fsub {t} {x}, {m}')}, {y}")
+    some = w.set(f"fcmp une {t} {m}, {zero}")
+    left_below, divisor_below = (w.set(f"fcmp olt {t} {v}, {zero}") for v in (m, y))
+    apart = w.set(f"xor {t.of('i1')} {left_below}, {divisor_below}")
+    apart = w.set(f"and {t.of('i1')} {some}, {apart}")
+    signed_zero = w.intrinsic("copysign", t, zero, y)
+    rest = _select(w, t, apart, w.set(f"fadd {t} {m}, {y}"), _select(w, t, some, m, signed_zero))
+    q = _select(w, t, apart, w.set(f"fsub {t} {q}, {one}"), q)
+    down = w.intrinsic("floor", t, q)
+    far = w.set(f"fcmp ogt {t} {w.set(f'fsub {t} {q}, {down}')}, {constant(t, 0.5)}")
+    down = _select(w, t, far, w.set(f"fadd {t} {down}, {one}"), down)
+    plain = w.set(f"fdiv {t} {x}, {y}")
+    nothing = w.set(f"fcmp oeq {t} {q}, {zero}")
+    down = _select(w, t, nothing, w.intrinsic("copysign", t, zero, plain), down)
+    by_zero = w.set(f"fcmp oeq {t} {y}, {zero}")
+    return _select(w, t, by_zero, plain, down), _select(w, t, by_zero, m, rest)
+
+
 def _isinf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
     size = w.intrinsic("fabs", t, args[0])
     return w.set(f"fcmp oeq {t} {size}, {constant(t, float('inf'))}")
@@ -327,4 +387,6 @@ _RULES: dict[str, Rule] = {
     "minimum": lambda w, t, a: extreme(w, t, a[0], a[1], "ole"),
     "isnan": lambda w, t, a: w.set(f"fcmp uno {t} {a[0]}, {a[0]}"),
     "isinf": _isinf,
+    "floor_divide": lambda w, t, a: _float_division(w, t, *a)[0],
+    "remainder": lambda w, t, a: _float_division(w, t, *a)[1],
 }

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ..ir.aval import Shape
 from ..ir.dtype import DType, bool_, int64
 from .access import Access, dense_strides
-from .group import Group
+from .group import Group, Watch
 from .loops import Compute, Constant, Coordinate, Kernel, Load, Reduce, Statement, Store
+from .picking import Numbers, Pick, Put
 from .plan import KernelStep
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class _Nest:
         self.words: dict[
             int, tuple[int, Shape]
         ] = {}  # statement -> offset and strides over the group's shape
+        self.moves: dict[
+            int, tuple[int, ...]
+        ] = {}  # statement -> sizes and strides of numbered axes
         self.bits: dict[int, int] = {}
         self.buffers: list[int] = []
         self.value_of: dict[int, int] = {}
@@ -53,7 +57,10 @@ class _Nest:
             self.names.append("copy")
             return
         if self.group.watch is not None:
-            self._write_watch(*self.group.watch)
+            self._write_watch(self.group.watch)
+            return
+        if self.group.put is not None:
+            self._write_put(self.group.put)
             return
         needed = self._needed()
         for slot in sorted(needed):
@@ -130,16 +137,41 @@ class _Nest:
         instr = self.scheduler.made_by[slot]
         name, dtype = instr.primitive.name, self.scheduler.dtype(slot)
         shape = self.scheduler.shape(slot)
-        args = [self._read(seen, shape) for seen in self.scheduler.operands(slot)]
         self.names.append(name)
+        pick = self.scheduler.picks.get(slot)
+        if pick is not None:
+            return self._pick(pick, shape, dtype)
+        args = [self._read(seen, shape) for seen in self.scheduler.operands(slot)]
         if name == "put_class":
             return self._where_class(args[1], args[0], dtype)
         return self._add(Compute(name, dtype, tuple(args)))
 
+    def _numbers(self, at: tuple[Numbers, ...], shape: Shape) -> tuple[int, ...]:
+        """The values that move an access, as int64."""
+        return tuple(self._in_int64(self._read(numbers.seen, shape)) for numbers in at)
+
+    def _in_int64(self, k: int) -> int:
+        return k if self._dtype(k) is int64 else self._add(Compute("cast", int64, (k,)))
+
+    def _pick(self, pick: Pick, shape: Shape, dtype: DType) -> int:
+        at = self._numbers(pick.at, shape)
+        strides = self._over_group(pick.table.strides, shape)
+        inner = any(strides[a] for a in self.reduced) or any(map(self._is_inner, at))
+        k = self._add(Load(self._buffer(pick.table.root), dtype, "", inner, at))
+        self.words[k] = (pick.table.offset, strides)
+        self.moves[k] = _moves(pick.at)
+        return k
+
+    def _is_inner(self, k: int) -> bool:
+        """Whether a value differs along the folded axes."""
+        statement = self.code[k]
+        if isinstance(statement, Compute):
+            return any(map(self._is_inner, statement.args))
+        return isinstance(statement, Load | Coordinate) and statement.inner
+
     def _where_class(self, label: int, x: int, dtype: DType) -> int:
         """``x`` where the last coordinate is the class number ``label``, 0 elsewhere."""
-        if self._dtype(label) is not int64:
-            label = self._add(Compute("cast", int64, (label,)))
+        label = self._in_int64(label)
         axis = len(self.shape) - 1
         here = (
             self._add(Coordinate(axis, axis in self.reduced))
@@ -188,31 +220,54 @@ class _Nest:
         )
         self.words[k] = (0, strides)
 
-    def _write_watch(self, slot: int, label: Access, dtype: DType, classes: int) -> None:
-        value = self._read(label, self.shape)
-        low = self._add(Compute("lt", bool_, (value, self._number(dtype, 0))))
-        high = self._add(Compute("ge", bool_, (value, self._number(dtype, classes))))
-        bad = self._add(Reduce("any", bool_, self._add(Compute("bitwise_or", bool_, (low, high)))))
-        self._store(slot, bad, False)
-        self.names.append("check class numbers")
+    def _write_watch(self, watch: Watch) -> None:
+        value = self._in_int64(self._read(watch.seen, self.shape))
+        passed = [
+            self._add(Compute(name, bool_, (value, self._number(int64, number))))
+            for name, number in watch.tests
+        ]
+        bad = passed[0]
+        for other in passed[1:]:
+            bad = self._add(Compute("bitwise_or", bool_, (bad, other)))
+        self._store(watch.fault, self._add(Reduce("any", bool_, bad)), False)
+        self.names.append("check numbers")
+
+    def _write_put(self, put: Put) -> None:
+        value = self._read(put.value, self.shape)
+        at = self._numbers(put.at, self.shape)
+        dtype = self._dtype(value)
+        if put.skip is not None:
+            kept = self._add(Compute("ne", bool_, (at[0], self._number(int64, put.skip))))
+            value = self._add(Compute("where", dtype, (kept, value, self._number(dtype, 0))))
+        target = put.target
+        k = self._add(Store(self._buffer(target.root), dtype, value, "", False, at, put.op))
+        self.words[k] = (target.offset, target.strides)
+        self.moves[k] = _moves(put.at)
+        self.names.append(self.scheduler.made_by[target.root].primitive.name)
 
     # Dimensions
 
     def step(self) -> KernelStep:
         axes = [a for a, n in enumerate(self.shape) if n != 1]
+        ordered = self.group.put.ordered if self.group.put is not None else ()
         kept, folded = (
             [a for a in axes if a not in self.reduced],
             [a for a in axes if a in self.reduced],
         )
         vector_inner = bool(folded) and axes[-1] in self.reduced
+        vector_inner |= bool(kept) and kept[-1] in ordered  # nothing inner: scalars, in order
         outer = [[a] for a in kept]
-        self._collapse(outer)
+        self._collapse(outer, ordered)
+        free = [d for d, group in enumerate(outer) if group[0] not in ordered]
+        shared = (free or [-1])[0] if outer else 0
         dims = [*outer, *([a] for a in folded)]
         dim_of = {a: d for d, group in enumerate(dims) for a in group}
         strides_of = {
             k: tuple(strides[g[-1]] for g in dims) for k, (_, strides) in self.words.items()
         }
         vector = len(dims) - 1 if vector_inner else len(outer) - 1
+        if vector_inner and not folded:
+            vector = -1
         words = [prod(self.shape[a] for a in g) for g in dims]
         code = []
         for k, statement in enumerate(self.code):
@@ -220,14 +275,14 @@ class _Nest:
                 along = strides_of[k][vector] if vector >= 0 else 0
                 named = "still" if along == 0 else "step" if along == 1 else "jump"
                 statement = replace(statement, along=named)
-                words += [self.words[k][0], *strides_of[k]]
+                words += [self.words[k][0], *strides_of[k], *self.moves.get(k, ())]
             elif isinstance(statement, Constant):
                 words.append(self.bits[k])
             elif isinstance(statement, Coordinate):
                 statement = replace(statement, dim=dim_of[statement.dim])
             code.append(statement)
-        kernel = Kernel(len(outer), len(folded), vector_inner, tuple(code))
-        count = words[0] if outer else 1
+        kernel = Kernel(len(outer), len(folded), vector_inner, tuple(code), shared)
+        count = words[shared] if free else 1
         work = prod(self.shape) * len(code)
         writes = tuple([s for s in self.buffers if s in self.group.stored])
         return KernelStep(
@@ -236,13 +291,13 @@ class _Nest:
             writes,
             tuple(words),
             count,
-            vector == 0,
+            vector == shared,
             work,
             tuple(self.names),
         )
 
-    def _collapse(self, outer: list[list[int]]) -> None:
-        """Join neighboring kept axes that every access walks as one."""
+    def _collapse(self, outer: list[list[int]], ordered: tuple[int, ...]) -> None:
+        """Join neighboring kept axes that every access walks as one, and in which order matters to both or neither."""
         fixed = {s.dim for s in self.code if isinstance(s, Coordinate)}
         at = len(outer) - 2
         while at >= 0:
@@ -251,6 +306,11 @@ class _Nest:
             one = all(
                 strides[left] == strides[right[-1]] * extent for _, strides in self.words.values()
             )
+            one = one and (left in ordered) == (right[0] in ordered)
             if one and left not in fixed and fixed.isdisjoint(right):
                 outer[at : at + 2] = [[*outer[at], *right]]
             at -= 1
+
+
+def _moves(at: tuple[Numbers, ...]) -> tuple[int, ...]:
+    return tuple(word for numbers in at for word in (numbers.size, numbers.stride))

@@ -21,8 +21,8 @@ class KernelStep:
         buffers: for each of the kernel's buffers the slot it reads or writes.
         writes: those that it writes.
         words: its arguments after the buffers: extents, then the statements' words.
-        count: the extent of outer dimension 0 (1 if there is none).
-        vector_first: whether dimension 0 is the vector dimension.
+        count: the extent of the dimension that threads divide (1 if there is none).
+        vector_shared: whether that is the vector dimension.
         work: points of the iteration space times statements, to tell small from large.
         names: the primitives in it, for people.
     """
@@ -32,7 +32,7 @@ class KernelStep:
     writes: tuple[int, ...]
     words: tuple[int, ...]
     count: int
-    vector_first: bool
+    vector_shared: bool
     work: int
     names: tuple[str, ...]
 

@@ -19,9 +19,10 @@ import numpy as np
 from ..ir.aval import Aval, Shape
 from ..ir.dtype import DType, bool_
 from ..ir.graph import Graph, Instr
+from . import picking
 from .access import VIEWS, Access, dense_strides, part, seen_through, whole
-from .group import LATER, Group, Reading
-from .math import can_emit
+from .group import LATER, Group, Reading, Watch
+from .math import can_emit, refuses_zero
 from .nest import kernel_step
 from .plan import ContractionStep, HostStep, Operand, Plan
 
@@ -75,8 +76,9 @@ class Scheduler:
         self.in_memory: set[int] = set(range(graph.n_inputs))
         self.cost: Counter[int] = Counter()
         self.faults: list[int] = []
-        self._watched: set[tuple[Access, int]] = set()
         self.copies: dict[int, int] = {}
+        self.picks: dict[int, picking.Pick] = {}
+        self.watched: set[tuple[Access, tuple[tuple[str, int], ...]]] = set()
         self.numbers: dict[int, Any] = {}
         self.readers: dict[int, list[Group]] = {}  # of a slot in memory, the groups that read it
         self._operands: dict[int, list[Access]] = {}
@@ -160,20 +162,17 @@ class Scheduler:
             self._host(instr)
         elif name == "matmul" and self.avals[out].dtype.is_floating_point:  # type: ignore[union-attr]
             self._contract(instr)
+        elif picking.picks(instr, self.avals):
+            self._pick(instr)
+            self._compute_later(instr)
+        elif picking.puts(instr, self.avals):
+            self._put_at_places(instr)
         elif self.is_elementwise(instr):
             if name == "put_class":
-                self._watch(instr.ins[1], self.shape(out)[1])
-            self.access[out] = whole(out, self.shape(out))
-            own = 4 if name in _COSTLY else 1
-            self.cost[out] = own + sum(
-                self.cost[r]
-                for r in {self.access[s].root for s in instr.ins}
-                if r not in self.in_memory
-            )
-            if not self.shape(out):
-                self._put(out)  # a scalar waits for nothing: all that comes later can use it
-            if out in self._needed:
-                self.to_memory(out)
+                self._watch(instr.ins[1], (("lt", 0), ("ge", self.shape(out)[1])))
+            if refuses_zero(name, self.dtype(out)):
+                self._watch(instr.ins[1], (("eq", 0),))
+            self._compute_later(instr)
         elif name == "split":
             self._cut(instr)
         elif name in ("cat", "pad", "unslice"):
@@ -183,10 +182,62 @@ class Scheduler:
         elif name in REDUCTIONS or (name in POSITIONS and self.dtype(instr.ins[0]) is not bool_):
             self.access[out] = whole(out, self.shape(out))
             if name == "take_class":
-                self._watch(instr.ins[1], self.shape(instr.ins[0])[1])
+                self._watch(instr.ins[1], (("lt", 0), ("ge", self.shape(instr.ins[0])[1])))
             self._put(out)
         else:
             self._host(instr)
+
+    def _compute_later(self, instr: Instr) -> None:
+        """An elementwise value: it is computed where it is needed."""
+        name, out = instr.primitive.name, instr.outs[0]
+        self.access[out] = whole(out, self.shape(out))
+        own = 4 if name in _COSTLY else 1
+        self.cost[out] = own + sum(
+            self.cost[r]
+            for r in {self.access[s].root for s in instr.ins}
+            if r not in self.in_memory
+        )
+        if not self.shape(out):
+            self._put(out)  # a scalar waits for nothing: all that comes later can use it
+        if out in self._needed:
+            self.to_memory(out)
+
+    # Elements at places that values name
+
+    def _pick(self, instr: Instr) -> None:
+        """Note what is picked; the picking is elementwise over the numbers, from a table in memory."""
+        self._watch_bounds(instr)
+        operands = [self._ground(instr.ins[0]), *(self.access[s] for s in instr.ins[1:])]
+        self.picks[instr.outs[0]] = picking.pick(instr, operands)
+
+    def _put_at_places(self, instr: Instr) -> None:
+        """Write what a value begins with, then elements into it."""
+        self._watch_bounds(instr)
+        out, base = instr.outs[0], picking.base(instr)
+        self.access[out] = whole(out, self.shape(out))
+        aval = self.avals[out]
+        assert aval is not None
+        put = picking.put(instr, [self.access[s] for s in instr.ins], aval)
+        for slot in instr.ins:
+            self.to_memory(self.access[slot].root)
+        self._write(self._zero(aval.dtype) if base is None else self.access[base], self.access[out])
+        if 0 in put.target.shape:
+            return
+        group = Group(put.target.shape)
+        group.put = put
+        self._append(group, out)
+
+    def _watch_bounds(self, instr: Instr) -> None:
+        for slot, low, high in picking.bounds(instr, self.avals):
+            self._watch(slot, (("lt", low), ("ge", high)))
+
+    def _ground(self, slot: int) -> Access:
+        """``slot`` in memory, as it is seen there."""
+        seen = self.access[slot]
+        if self.is_constant(seen.root):
+            return self._in_order(slot)
+        self.to_memory(seen.root)
+        return seen
 
     # Views that need more than their operand
 
@@ -226,7 +277,7 @@ class Scheduler:
 
     def is_elementwise(self, instr: Instr) -> bool:
         name = instr.primitive.name
-        if name == "put_class":
+        if name == "put_class" or instr.outs[0] in self.picks:
             return True
         if not instr.primitive.elementwise:
             return False
@@ -292,19 +343,21 @@ class Scheduler:
     def is_constant(self, slot: int) -> bool:
         return slot in self.numbers
 
-    def _watch(self, target: int, classes: int) -> None:
-        """Note a fault where a class number is out of range, once."""
-        label = self.access[target]
-        if (label, classes) in self._watched:
+    def _watch(self, slot: int, tests: tuple[tuple[str, int], ...]) -> None:
+        """Note a fault where an element of ``slot`` passes one of ``tests``, each a comparison with a number."""
+        seen = self.access[slot]
+        shape = tuple(1 if s == 0 else n for n, s in zip(seen.shape, seen.strides, strict=True))
+        seen = Access(seen.root, shape, seen.strides, seen.offset)
+        if (seen, tests) in self.watched:
             return
-        self._watched.add((label, classes))
-        slot = self._extra((), bool_)
-        self.to_memory(label.root)
-        group = Group(label.shape)
-        group.reduced = tuple(range(len(label.shape)))
-        group.watch = (slot, label, self.dtype(target), classes)
-        self._append(group, slot)
-        self.faults.append(slot)
+        self.watched.add((seen, tests))
+        self.to_memory(seen.root)
+        fault = self._extra((), bool_)
+        group = Group(shape)
+        group.reduced = tuple(range(len(shape)))
+        group.watch = Watch(fault, seen, tests)
+        self._append(group, fault)
+        self.faults.append(fault)
 
     # Into memory
 
@@ -442,7 +495,7 @@ class Scheduler:
         groups = []
         for n in sorted(found, reverse=bool(shape)):
             step = self.steps[n] if n >= 0 else None
-            if isinstance(step, Group):
+            if isinstance(step, Group) and step.is_open:
                 step.index = n
                 groups.append(step)
         return groups
@@ -472,7 +525,10 @@ class Scheduler:
         if slot in self._operands:
             return self._operands[slot]
         instr = self.made_by[slot]
-        seen = [self.access[s] for s in instr.ins]
+        if slot in self.picks:
+            seen = [numbers.seen for numbers in self.picks[slot].at]
+        else:
+            seen = [self.access[s] for s in instr.ins]
         if instr.primitive.name == "put_class":
             seen = [_along_rows(a) for a in seen]
         elif instr.primitive.name == "take_class":

@@ -347,11 +347,11 @@ def _whole_numbers(graph: Graph, inputs: Sequence[Any]) -> dict[int, int]:
 
 
 def _grain(step: KernelStep) -> int:
-    """How much of a kernel's outermost dimension a thread takes at a time; all of it where that is little."""
+    """How much of a kernel's shared dimension a thread takes at a time; all of it where that is little."""
     if step.work < _SHARED or step.count == 1:
         return step.count
     share = -(-step.count // 8)
-    return (share + 15) // 16 * 16 if step.vector_first else share
+    return (share + 15) // 16 * 16 if step.vector_shared else share
 
 
 def _written(plan: Plan) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Builder, Var
-from ..ir.dtype import DType, bool_, float32, float64, int64
+from ..ir.dtype import DType, bool_, float32, float64, int8, int32, int64, uint8
 from ..ir.graph import Graph
 from ..ir.primitive import Primitive
 
@@ -44,9 +44,9 @@ class _Drawing:
         moves = (
             self.one, self.one, self.two, self.two, self.two, self.two, self.fold, self.fold, self.fold,
             self.view, self.view, self.product, self.choice, self.classes, self.cast, self.host,
-            self.parts,
+            self.parts, self.picked, self.picked, self.written, self.divided, self.running,
         )  # fmt: skip
-        while len(self.builder.instrs) < length:
+        while sum(i.primitive.name != "constant" for i in self.builder.instrs) < length:
             made = chance.choice(moves)()
             if made is not None and made.size <= 40_000:
                 self.found.append(made)
@@ -170,6 +170,99 @@ class _Drawing:
             return taken
         return self.call("put_class", taken, self.labels, classes=x.shape[1])
 
+    def numbers(self, shape: Shape, size: int, signed: bool = False) -> Var:
+        """Whole numbers below ``size``, not below 0 or (``signed``) minus ``size``."""
+        parts = self.labels_along(shape)
+        parts += [x.astype(int64) for x in self.found[:4] if _fits(x.shape, shape)]
+        found = self.chance.choice(parts) + self.chance.choice(parts)
+        limit = self.builder.constant(size, int64)
+        found = self.call("remainder", found, limit)
+        if signed and self.chance.random() < 0.5:
+            two = self.builder.constant(2, int64)
+            odd = self.call("remainder", found, two)
+            found = found - odd * limit
+        dtype = self.chance.choice((int64, int64, int32))
+        return found.broadcast_to(shape).astype(dtype)
+
+    def labels_along(self, shape: Shape) -> list[Var]:
+        """The first label, and all of them along each axis of ``shape`` that they fit."""
+        one = (1,)
+        first = self.call("slice", self.labels, starts=(0,), stops=one, steps=one)
+        found = [first.reshape(())]
+        for a, n in enumerate(shape):
+            if n == self.base[0]:
+                after = len(shape) - 1 - a
+                found.append(self.labels.reshape((n, *one * after)))
+        return found
+
+    def several(self) -> Shape:
+        """A shape for numbers."""
+        n = self.base[0]
+        return self.chance.choice(((), (n,), (n,), (2, n), (n, 1)))
+
+    def picked(self) -> Var | None:
+        """Elements of something at places that whole numbers name."""
+        x = self.pick()
+        if not x.ndim or not x.size:
+            return None
+        axis = self.chance.randrange(x.ndim)
+        size = x.shape[axis]
+        kind = self.chance.choice(("rows", "along", "one", "two"))
+        if kind == "rows" and x.ndim == 2:
+            rows = self.numbers(self.several(), x.shape[0])
+            return self.call("take_rows", x, rows, skip=None)
+        if kind == "along":
+            shape = list(x.shape)
+            shape[axis] = 2 * size
+            places = self.numbers(tuple(shape), size)
+            return self.call("gather", x, places, axis=axis)
+        signed = self.chance.random() < 0.7
+        indices = [self.numbers(self.several(), size, signed)]
+        if kind == "two" and axis + 1 < x.ndim:
+            further = self.numbers((self.base[0],), x.shape[axis + 1], signed)
+            indices.append(further)
+        return self.call("index", x, *indices, axis=axis, signed=signed)
+
+    def written(self) -> Var | None:
+        """Elements of something written, or joined with others, at places that whole numbers name."""
+        x = self.floating()
+        if not x.ndim or not x.size:
+            return None
+        axis = self.chance.randrange(x.ndim)
+        return self.chance.choice((self.rows, self.scattered, self.indexed))(x, axis)
+
+    def rows(self, g: Var, axis: int) -> Var:
+        rows = self.chance.choice((1, 3, 20))
+        skip = self.chance.choice((None, 0))
+        numbers = self.numbers(g.shape[:-1], rows)
+        return self.call("add_rows", g, numbers, rows=rows, skip=skip)
+
+    def scattered(self, x: Var, axis: int) -> Var:
+        """Into ``x`` all of another, or one line of it."""
+        source = x * 2.0
+        if self.chance.random() < 0.5:
+            line = [1] * x.ndim
+            none, ones = (0,) * x.ndim, tuple(line)
+            line[axis] = x.shape[axis]
+            stops = tuple(line)
+            source = self.call("slice", source, starts=none, stops=stops, steps=ones)
+        mode = self.chance.choice(("set", "add", "add", "prod", "amax", "amin"))
+        numbers = self.numbers(source.shape, x.shape[axis])
+        return self.call("scatter", x, source, numbers, axis=axis, mode=mode)
+
+    def indexed(self, x: Var, axis: int) -> Var:
+        numbers = self.numbers(self.several(), x.shape[axis], True)
+        value = self.call("index", x, numbers, axis=axis, signed=True) * 0.5
+        accumulate = self.chance.random() < 0.7
+        return self.call("index_put", x, value, numbers, axis=axis, accumulate=accumulate)
+
+    def divided(self) -> Var:
+        """Whole numbers divided, negative ones too."""
+        dtype = self.chance.choice((int64, int32, int8, uint8))
+        x = (self.labels * 3 - self.chance.choice((0, 40))).astype(dtype)
+        y = (self.labels * 2 - self.chance.choice((-1, 9, 21))).astype(dtype)
+        return self.call(self.chance.choice(("floor_divide", "remainder", "fmod")), x, y)
+
     def cast(self) -> Var:
         return self.pick().astype(self.chance.choice((float32, float64, bool_)))
 
@@ -177,7 +270,14 @@ class _Drawing:
         x = self.floating()
         if not x.ndim or self.chance.random() < 0.5:
             return None
-        return self.call("cumsum", x, axis=self.chance.randrange(x.ndim))
+        return self.call("argsort", x, axis=self.chance.randrange(x.ndim), descending=False)
+
+    def running(self) -> Var | None:
+        x = self.floating()
+        if not x.ndim:
+            return None
+        name = self.chance.choice(("cumsum", "cumsum", "cumprod"))
+        return self.call(name, x, axis=self.chance.randrange(x.ndim))
 
     def parts(self) -> Var | None:
         """Something cut up, or put together from several."""
@@ -236,6 +336,12 @@ class _Drawing:
         left, right = both
         self.found.append(left)
         return right
+
+
+def _fits(x: Shape, shape: Shape) -> bool:
+    """Whether ``x`` broadcasts to ``shape``."""
+    ends = zip(reversed(x), reversed(shape), strict=False)
+    return len(x) <= len(shape) and all(n in (1, m) for n, m in ends)
 
 
 def _broadcast(x: Shape, y: Shape) -> bool:

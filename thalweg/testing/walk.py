@@ -2,7 +2,8 @@
 
 What it computes is meant to be compared with the interpreter (is the schedule right?) and with native code (is the
 emitter right?). A broken promise is an AssertionError: memory read before it is written, an index outside its
-buffer, an element that one kernel writes twice, a stride that is not what ``along`` says.
+buffer, an element that one kernel writes twice (where that is not provided for), a stride that is not what ``along``
+says.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def walk(plan: Plan, graph: Graph, inputs: Sequence[Any]) -> list[Array]:
         else:
             _host(step, memory)
     if any(memory.flat[slot][0] for slot in plan.faults):
-        raise IndexError("a class number is out of range")
+        raise IndexError("a number is out of range")
     shapes = [plan.shapes[slot][0] for slot in graph.outputs]
     return [
         memory.read(slot).reshape(shape) for slot, shape in zip(plan.outputs, shapes, strict=True)
@@ -96,13 +97,22 @@ class _Memory:
         return as_strided(flat[access.offset :], access.shape, strides).copy()
 
 
+_FOLD = {
+    "sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum, "any": np.logical_or,
+    "all": np.logical_and,
+}  # fmt: skip
+
+
+def _ramp(shape: Sequence[int], axis: int) -> Array:
+    """The index along ``axis``, with as many axes as ``shape``."""
+    return np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+
+
 def _places(shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
     """The element numbers at the points of ``shape``, as an array of that shape."""
     places = np.full(shape, offset)
-    for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
-        places += (np.arange(n) * stride).reshape(
-            [-1 if a == axis else 1 for a in range(len(shape))]
-        )
+    for axis, stride in enumerate(strides):
+        places += _ramp(shape, axis) * stride
     return places
 
 
@@ -127,7 +137,9 @@ class _Walker:
         self.extents = [next(words) for _ in range(dims)]
         self.words = [[next(words) for _ in range(_n_words(s, dims))] for s in self.kernel.code]
         assert next(words, None) is None, "words are left over"
-        assert step.count == (self.extents[0] if self.kernel.outer else 1)
+        shared = self.kernel.shared
+        alone = shared < 0 or not self.kernel.outer
+        assert step.count == (1 if alone else self.extents[shared])
         self.values: list[Array | None] = []
         self.writes: list[tuple[int, Array, Array]] = []
 
@@ -165,14 +177,26 @@ class _Walker:
 
     def _points(self, k: int, s: Load | Store, size: int) -> Array:
         """The elements that a Load or Store touches at the points of its level."""
-        offset, *strides = self.words[k]
+        dims = len(self.extents)
+        offset, strides, moves = (
+            self.words[k][0],
+            self.words[k][1 : 1 + dims],
+            self.words[k][1 + dims :],
+        )
         if not s.inner:
             assert not any(strides[self.kernel.outer :]), "an outer access moves within"
         vector = _vector_dimension(self.kernel)
         if vector is not None:
             along = {0: "still", 1: "step"}.get(strides[vector], "jump")
             assert s.along == along, f"stride {strides[vector]} is called {s.along}"
-        places = _places(self.shape(s.inner), [st for st in strides], offset)
+        places = _places(self.shape(s.inner), strides, offset)
+        for n, at in enumerate(s.at):
+            size_of_axis, stride = moves[2 * n : 2 * n + 2]
+            numbers = self._value(at)
+            assert numbers.dtype == np.int64, f"a place is named by {numbers.dtype}"
+            numbers = np.where(numbers < 0, numbers + size_of_axis, numbers)
+            places = places + np.clip(numbers, 0, size_of_axis - 1) * stride
+        assert list(places.shape) == self.shape(s.inner), "moved by a value of another level"
         if places.size:
             assert places.min() >= 0 and places.max() < size, f"{s} leaves its buffer"
         return places
@@ -181,10 +205,36 @@ class _Walker:
         slot = self.buffers[s.buffer]
         size = prod(self.memory.plan.shapes[slot][0])
         places = self._points(k, s, size)
-        assert np.unique(places).size == places.size, f"%{slot} is written twice"
         value = self._value(s.arg)
         assert value.dtype == s.dtype.numpy, f"{value.dtype} is stored as {s.dtype}"
-        self.writes.append((slot, places, np.broadcast_to(value, places.shape)))
+        values = np.broadcast_to(value, places.shape)
+        if s.at or s.op != "set":
+            self._put(slot, s, places, values)
+            return
+        assert np.unique(places).size == places.size, f"%{slot} is written twice"
+        self.writes.append((slot, places, values))
+
+    def _put(self, slot: int, s: Store, places: Array, values: Array) -> None:
+        """Write where points may meet, in their order: into memory that is written already."""
+        flat = self.memory.read(slot)
+        dims = {self.kernel.shared, _vector_dimension(self.kernel)}
+        for dim in range(len(self.extents)):
+            if dim not in dims:
+                continue
+            owners = np.broadcast_to(_ramp(places.shape, dim), places.shape)
+            pairs = np.unique(np.stack([places.ravel(), owners.ravel()]), axis=1)
+            met = np.unique(places).size != pairs.shape[1]
+            assert not met, f"points apart in dimension {dim} meet in %{slot}"
+        given = self.kernel.code[s.arg]
+        if (
+            isinstance(given, Load) and self.buffers[given.buffer] == slot
+        ):  # what was written on the way
+            values, sources = flat, self._points(s.arg, given, flat.size)
+        else:
+            sources = np.arange(values.size)
+        for place, source in zip(places.ravel(), sources.ravel(), strict=True):
+            value = values.flat[source]
+            flat[place] = value if s.op == "set" else _FOLD[s.op](flat[place], value)
 
     def write(self) -> None:
         for slot, places, values in self.writes:
@@ -195,7 +245,9 @@ class _Walker:
 
 
 def _n_words(s: Statement, dims: int) -> int:
-    return 1 + dims if isinstance(s, Load | Store) else int(isinstance(s, Constant))
+    if isinstance(s, Load | Store):
+        return 1 + dims + 2 * len(s.at)
+    return int(isinstance(s, Constant))
 
 
 def _vector_dimension(kernel: Kernel) -> int | None:
