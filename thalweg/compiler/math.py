@@ -126,16 +126,34 @@ def _division(w: Writer, op: str, sign: str, t: Type, x: str, y: str) -> str:
         by_minus_one = w.set(f"icmp eq {t} {y}, {constant(t, -1)}")
         trap = w.set(f"or {truths} {trap}, {w.set(f'and {truths} {is_least}, {by_minus_one}')}")
     y = _select(w, t, trap, one, y)
+    quotient = _truncated(w, sign, t, x, y)
+    rest = w.set(f"sub {t} {x}, {w.set(f'mul {t} {quotient}, {y}')}")
     if op == "fmod" or sign == "u":
-        return w.set(f"{sign}{'div' if op == 'floor_divide' else 'rem'} {t} {x}, {y}")
-    rest = w.set(f"srem {t} {x}, {y}")
+        return quotient if op == "floor_divide" else rest
     inexact = w.set(f"icmp ne {t} {rest}, {zero}")
     apart = w.set(f"icmp slt {t} {w.set(f'xor {t} {rest}, {y}')}, {zero}")
     below = w.set(f"and {truths} {inexact}, {apart}")
     if op == "remainder":
         return w.set(f"add {t} {rest}, {_select(w, t, below, y, zero)}")
-    quotient = w.set(f"sdiv {t} {x}, {y}")
     return w.set(f"sub {t} {quotient}, {w.set(f'zext {truths} {below} to {t}')}")
+
+
+def _truncated(w: Writer, sign: str, t: Type, x: str, y: str) -> str:
+    """x / y rounded towards 0, in float64, which is exact for |x| up to 2**52: a quotient that is no whole number is
+    further from the next one than rounding reaches. Where x is larger, the processor's slow division."""
+    reals = t.of("double")
+    a, b = (w.set(f"{sign}itofp {t} {v} to {reals}") for v in (x, y))
+    quotient = w.set(f"fpto{sign}i {reals} {w.set(f'fdiv {reals} {a}, {b}')} to {t}")
+    if t.element != "i64":
+        return quotient
+    place, truths = w.variable(t, quotient), t.of("i1")
+    moved = w.set(f"add {t} {x}, {constant(t, 1 << 52)}")
+    large = w.set(f"icmp ugt {t} {moved}, {constant(t, 1 << 53)}")
+    if t.lanes > 1:
+        large = w.call(f"llvm.vector.reduce.or.{truths.suffix}", Type("i1", 1), (truths, large))
+    with w.when(large):
+        w.do(f"store {t} {w.set(f'sdiv {t} {x}, {y}')}, ptr {place}")
+    return w.set(f"load {t}, ptr {place}")
 
 
 def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
