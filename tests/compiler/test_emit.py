@@ -73,6 +73,44 @@ def test_reductions_stay_inside(op):
         np.testing.assert_allclose(rows, FOLD[op].reduce(x, 1), 1e-4, 1e-5)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="protects pages through Linux's C library")
+@pytest.mark.parametrize("dtype", [float32, int64, bool_], ids=lambda d: d.name)
+def test_numbers_out_of_range_stay_inside(dtype):
+    """Each row, and each element, of a table that ends where memory does; what is named is always one of its own."""
+    far = [0, 4, -1, -5, 5, -6, 1 << 40, -(1 << 40), (1 << 63) - 1, -(1 << 63)]
+    numbers = np.array(far, np.int64)
+    right = np.where(numbers < 0, numbers + 5, numbers)
+    known = (right >= 0) & (right < 5) & (np.abs(numbers) < 6)
+    for width in (1, 15, 17, 40):
+        table = at_page_end(draw(dtype, 5, width))
+        at = Load(0, int64, "still", False)
+        rows = (at, Load(1, dtype, "step", False, (0,)), Store(2, dtype, 1, "step", False))
+        found = at_page_end(np.zeros((10, width), table.dtype))
+        words = [10, width, 0, 1, 0, 0, 0, 1, 5, width, 0, width, 1]
+        call(Kernel(2, 0, False, rows), [at_page_end(numbers), table, found], words, 10)
+        np.testing.assert_array_equal(found[known], table[right[known]])
+        assert all(any(np.array_equal(line, row) for row in table) for line in found)
+        value = draw(dtype, 10, width)
+        into = at_page_end(np.zeros((5, width), table.dtype))
+        rows = (at, Load(1, dtype, "step", False), Store(2, dtype, 1, "step", False, (0,)))
+        words = [10, width, 0, 1, 0, 0, width, 1, 0, 0, 1, 5, width]
+        call(Kernel(2, 0, False, rows, 1), [at_page_end(numbers), value, into], words, width)
+        assert all(any(np.array_equal(into[k], row) for row in value) for k in (0, 4))
+        each = (
+            Load(0, int64, "step", False),
+            Load(1, dtype, "still", False, (0,)),
+            Store(2, dtype, 1, "step", False),
+        )
+        line, found = at_page_end(draw(dtype, 5)), at_page_end(np.zeros(10, table.dtype))
+        call(
+            Kernel(1, 0, False, each),
+            [at_page_end(numbers), line, found],
+            [10, 0, 1, 0, 0, 5, 1, 0, 1],
+            10,
+        )
+        np.testing.assert_array_equal(found[known], line[right[known]])
+
+
 def test_a_store_that_jumps_writes_nothing_between():
     code = (Load(0, float32, "jump", False), Store(1, float32, 0, "jump", False))
     for n in SIZES:
