@@ -30,8 +30,11 @@ _known: OrderedDict[Kernel, int] = OrderedDict()
 
 def addresses(kernels: list[Kernel]) -> list[int]:
     """The addresses of kernels, compiled if they are new."""
-    found = {k: _known[k] if k in _known else _new(k) for k in dict.fromkeys(kernels)}
-    return [found[k] for k in kernels]
+    known = {k: _known[k] for k in kernels if k in _known}
+    new = dict.fromkeys(k for k in kernels if k not in known)
+    if new:
+        known |= link.undisturbed(lambda: {k: _new(k) for k in new})
+    return [known[k] for k in kernels]
 
 
 def _new(kernel: Kernel) -> int:
@@ -59,7 +62,11 @@ _COMPILER = _version_of_compiler()
 
 def functions(texts: dict[str, str]) -> dict[str, int]:
     """The addresses of functions by their names, each given as the text of a module."""
-    return {name: _load(text, lambda text=text: text, name) for name, text in texts.items()}  # type: ignore[misc]
+
+    def load() -> dict[str, int]:
+        return {name: _load(text, lambda text=text: text, name) for name, text in texts.items()}  # type: ignore[misc]
+
+    return link.undisturbed(load)
 
 
 def _load(key: str, text: Callable[[], str], name: str) -> int:

@@ -1,9 +1,17 @@
-"""From LLVM IR to machine code in memory. llvmlite is imported here, at the first kernel, and nowhere else."""
+"""From LLVM IR to machine code in memory. llvmlite is imported here, at the first kernel, and nowhere else.
+
+Note: Ctrl-C. An exception in the middle of llvmlite's own Python code makes it free LLVM's objects twice. So whatever
+makes and drops such objects does so on a thread of its own, where no Ctrl-C comes.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # Kernels come with explicit vectors: of LLVM's usual pipeline (O2) these are enough. They give kernels as fast in
 # less than half of the time.
@@ -12,6 +20,31 @@ PASSES = ("sroa", "instruction_combine", "simplify_cfg", "loop_rotate", "loop_si
 
 class LinkError(RuntimeError):
     """LLVM refused a module: a fault of the compiler, never of the user."""
+
+
+def undisturbed(work: Callable[[], T]) -> T:
+    """``work()`` on a thread of its own if this one is the one that Ctrl-C interrupts; ends when that has ended."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    outcome: list[Any] = []
+
+    def attempt() -> None:
+        try:
+            outcome.append((work(), None))
+        except BaseException as error:
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=attempt, name="thalweg compiler")
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        thread.join()
+        raise
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
 
 
 @cache
@@ -48,9 +81,10 @@ def wide_vectors() -> str:
     return '"prefer-vector-width"="512"' if has_feature("avx512f") else ""
 
 
+@cache
 def has_feature(name: str) -> bool:
     """Whether this machine's processor has a feature, by LLVM's name for it."""
-    return bool(binding().get_host_cpu_features().get(name, False))
+    return undisturbed(lambda: bool(binding().get_host_cpu_features().get(name, False)))
 
 
 def to_object(text: str) -> bytes:
