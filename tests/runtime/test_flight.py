@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not commands.can_sleep(), reason="no workers on 
 @pytest.fixture(autouse=True)
 def everything_flies(monkeypatch):
     """Small programs too, with a worker at hand."""
-    monkeypatch.setattr(native, "_SMALL", 0)
+    monkeypatch.setattr(native, "_LIGHT", 0)
     threads = tw.get_num_threads()
     tw.clear_caches()
     tw.set_num_threads(2)
@@ -303,7 +303,7 @@ def run_script(script):
         "import numpy as np\n"
         "import thalweg as tw\n"
         "from test_flight import Training, Wrong, native, flight, same\n"
-        "native._SMALL = 0\n"
+        "native._LIGHT = 0\n"
         "tw.set_num_threads(2)\n"
         "tw.tier('native')\n"
         "signal.alarm(60)\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -14,10 +13,13 @@ import pytest
 
 import thalweg as tw
 from thalweg import nn
+from thalweg.ir.aval import WEAK_FLOAT
 from thalweg.ops.movement import strided_write
+from thalweg.runtime import trace as trace_module
 from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
 from thalweg.runtime.trace import Trace, trie
+from thalweg.runtime.value import Value
 
 F = nn.functional
 
@@ -164,13 +166,25 @@ def test_the_same_computation_is_done_once(monkeypatch):
     assert [i.primitive.name for i in runs[-1].graph.instrs].count("exp") == 1
 
 
-def test_results_die_with_their_tensor():
+def test_results_die_with_their_tensor(monkeypatch):
     w = nn.Parameter(tw.ones(1000))
-    y = w * 2
+    runs = count_runs(monkeypatch)
+    y, kept = w * 2, w + 1
     value = weakref.ref(y._storage.value)
     del y
-    gc.collect()
+    kept.tolist()
     assert value() is None
+    assert [i.primitive.name for i in runs[-1].graph.instrs] == ["cast", "add"]
+
+
+def test_what_is_held_is_told_by_its_references():
+    values = [Value(WEAK_FLOAT) for _ in range(4)]
+    held = [values[1], [values[2]]]
+    assert trace_module.held_elsewhere(values, trace_module._FREE) == (False, True, True, False)
+    assert (
+        trace_module.held_elsewhere(values, 0) == (True,) * 4
+    )  # cannot be told: all count as held
+    del held
 
 
 def test_numbers_are_inputs_of_a_program_not_part_of_it(monkeypatch):

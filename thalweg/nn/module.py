@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ..ir.dtype import DType, float32, float64
 from ..runtime.state import state
-from ..runtime.trace import LONG
+from ..runtime.trace import Trace
 from ..tensor import Tensor
 from ..tensor.modes import no_grad
 from .hooks import Hooked, everywhere
@@ -70,7 +70,7 @@ class Module(Tree, State, Hooked):
     # where an exception leaves one: at the same places of the loop each time.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(state.here.trace.values) > LONG and state.here.trace.is_long() and _is_outermost():
+        if Trace.grown and state.here.trace.is_long() and _is_outermost():
             state.here.trace.run(ahead=True)
         try:
             if self._hooked or everywhere.any:

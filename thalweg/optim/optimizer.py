@@ -75,6 +75,8 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
+        if not self._hooks:
+            return step(self, *args, **kwargs)
         before, after = self._hooks["step before"], self._hooks["step after"]
         for hook in tuple(before.values()):
             changed = hook(self, (self, *args), kwargs)
@@ -305,13 +307,11 @@ class Optimizer:
             raise
 
     def _put_each(self, results: list[Value], targets: list[Any], counted: list[list[Any]]) -> None:
-        given = iter(results)
-        for steps in counted:
-            value = next(given)
+        for steps, value in zip(counted, results, strict=False):
             for step in steps:
                 step._write(value)
         overwrite = thread.here.trace.overwrite
-        for target, value in zip(targets, given, strict=True):
+        for target, value in zip(targets, results[len(counted) :], strict=True):
             if type(target) is tuple:
                 state, name = target
                 state[name] = wrap(value)
@@ -348,7 +348,7 @@ class Optimizer:
 
     def _call(self, when: str, *args: Any) -> Any:
         """Call hooks that may replace their last argument; gives that."""
-        for hook in tuple(self._hooks[when].values()):
+        for hook in tuple(self._hooks.get(when, {}).values()):
             changed = hook(self, *args)
             if changed is not None:
                 args = (changed,)

@@ -31,7 +31,7 @@ class Job:
     """One program in flight.
 
     Args:
-        wait: ends when it is done. check: then says whether a check on values failed.
+        land: ends when it is done, and says whether a check on values failed.
 
     Attributes:
         inputs: what it was given; None once landed well.
@@ -42,13 +42,13 @@ class Job:
     """
 
     __slots__ = (
-        "inputs", "results", "faulty", "landed", "trace", "program", "values", "overwritten", "_wait", "_check",
+        "inputs", "results", "faulty", "landed", "trace", "program", "values", "overwritten", "_land",
     )  # fmt: skip
 
     def __init__(
-        self, wait: Callable[[], None], check: Callable[[], bool], inputs: Sequence[Any], results: Sequence[Any]
-    ) -> None:  # fmt: skip
-        self._wait, self._check = wait, check
+        self, land: Callable[[], bool], inputs: Sequence[Any], results: Sequence[Any]
+    ) -> None:
+        self._land = land
         self.inputs: Sequence[Any] | None = inputs
         self.results: Sequence[Any] | None = results
         self.landed = self.faulty = False
@@ -64,8 +64,7 @@ class Job:
         with flight.lock:
             if self.landed:
                 return
-            self._wait()
-            self.faulty = self._check()
+            self.faulty = self._land()
             self.landed = True
             flight.job = None
         if not self.faulty:

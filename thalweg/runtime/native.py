@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import struct
 import time
 from collections.abc import Sequence
@@ -24,6 +23,9 @@ from .flight import Fault, Job, flight
 from .pool import pool
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
+_LIGHT = (
+    1 << 20
+)  # work up to which a program stays on the calling thread: no worker is kept awake for it
 _FAMILY = 4  # programs of one graph that assume whole numbers
 _SHARED = 1 << 16  # work of a kernel from which threads share it
 
@@ -117,12 +119,12 @@ class NativeProgram:
             self.stretches.append((begin, len(commands)))
         work = sum(s.work for s in steps if isinstance(s, KernelStep))
         work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
-        self.small = work < _SMALL
+        self.small, self.light = work < _SMALL, work < _LIGHT
         metas = [np.array(meta, np.int64) for _, meta, _, _ in commands]
         self.metas = metas
         self.commands = np.array(
             [
-                (f, m.ctypes.data, count, count if self.small else grain)
+                (f, m.ctypes.data, count, count if self.light else grain)
                 for (f, _, count, grain), m in zip(commands, metas, strict=True)
             ],
             np.int64,
@@ -141,18 +143,19 @@ class NativeProgram:
                 for n, s in enumerate(native)
             ]
         ).reshape(-1, 7)
-        self.aimed: list[int | None] = [0 if self.small else None]  # the pool they name
-        self.can_fly = not self.small and len(self.stretches) == len(native) == 1
+        self.aimed: list[int | None] = [0 if self.light else None]  # the pool they name
+        self.can_fly = not self.light and len(self.stretches) == len(native) == 1
 
     def _aim(self) -> None:
         """Let the blocks name the pool, which is another than last time."""
         address = pool.start()
-        self._wait = functools.partial(driver().wait, address)
+        self._pool = address
         self.blocks[:, 4] = address
         self.aimed[0] = address
 
-    def _is_faulty(self) -> bool:
-        """Whether a check on values failed in the last run."""
+    def _land(self) -> bool:
+        """Wait for a run ahead; whether a check on values failed in it."""
+        driver().wait(self._pool)
         return any(self.held[slot] for slot in self.plan.faults)
 
     def is_worth_it(self) -> bool:
@@ -197,7 +200,7 @@ class NativeProgram:
         lines = ["def run(inputs, ahead):"]
         names: dict[str, Any] = {
             "empty": np.empty, "spare": spare.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
-            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "check": self._is_faulty, "native": self,
+            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "land": self._land,
             "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
             "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
         }  # fmt: skip
@@ -221,7 +224,7 @@ class NativeProgram:
             lines.append(f"    pack(objects, 0, {', '.join(objects)})")
         if self.weak:
             lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
-        if not self.small:
+        if not self.light:
             lines.append("    if pool.address != aimed[0]: aim()")
         results = f"({''.join(r + ', ' for r in self._results())})"
         if self.can_fly:
@@ -229,9 +232,8 @@ class NativeProgram:
             filled = "".join(f"v{s}, " for s in (*self.made, *unsure))
             lines += [
                 "    if ahead:",
-                "        if pool.address != aimed[0]: aim()" if self.small else "",
                 "        if aimed[0]:",
-                f"            flight.job = job = Job(native._wait, check, inputs, ({filled}))",
+                f"            flight.job = job = Job(land, inputs, ({filled}))",
                 f"            submit({self.blocks.ctypes.data})",
                 f"            return {results}, job",
             ]
@@ -285,7 +287,7 @@ class NativeProgram:
             given = [np.asarray(inputs[s], order="C") for s in self.arrays_in]
             self.pack(self.objects.data, 0, *map(id, given), *map(id, made.values()))
             self.pack_numbers(self.numbers.data, 0, *[inputs[s] for s in self.weak])
-            workers = 0 if self.small else pool.start()
+            workers = 0 if self.light else pool.start()
             one = block(self.commands, 0, 0, self.table, workers, self.objects, self.n_objects)
             self.call(one.ctypes.data)
             one[6] = at = 0

@@ -17,10 +17,11 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from sys import getrefcount
 from typing import Any, ClassVar, Protocol
-from weakref import WeakSet, ref
+from weakref import WeakSet
 
-from ..ir.aval import Aval
+from ..ir.aval import WEAK_FLOAT, Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
 from .flight import Fault, Job
@@ -161,6 +162,22 @@ def _restore(overwritten: dict[Storage, Value], source: Any) -> None:
             storage.value = old
 
 
+def held_elsewhere(values: list[Value], free: int) -> tuple[bool, ...]:
+    """For each Value whether something beside this list holds it: more than ``free`` references do."""
+    return tuple([getrefcount(v) > free for v in values])
+
+
+def _references_of_the_free() -> int:
+    """What ``sys.getrefcount`` says in ``held_elsewhere``, on this Python, of a Value that only the list holds.
+
+    Tried on one that is known to be free and on one that is known to be held; where they can't be told apart, it is
+    0, and every Value counts as held.
+    """
+    held = Value(WEAK_FLOAT)
+    values = [Value(WEAK_FLOAT), held]
+    return next((n for n in range(1, 10) if held_elsewhere(values, n) == (False, True)), 0)
+
+
 class Failed:
     """What the pending results of a failed trace wait for: its error, again."""
 
@@ -171,9 +188,17 @@ class Failed:
         raise self.error
 
 
-class Trace:
-    """What one thread has recorded since its last run."""
+_FREE = _references_of_the_free()
 
+
+class Trace:
+    """What one thread has recorded since its last run.
+
+    Note: liveness. ``values`` holds every result, and a run computes those that something else holds as well, told by
+    their reference counts. So liveness only suppresses work: what is judged dead is nobody's.
+    """
+
+    grown: ClassVar[bool] = False  # whether any ever grew long: until then nobody need ask
     watch: ClassVar[Callable[[Program, list[Any], str], None] | None] = None  # is told of every run
 
     __slots__ = (
@@ -190,7 +215,7 @@ class Trace:
 
     def _reset(self) -> None:
         self.position = trie.root
-        self.values: list[ref[Value]] = []
+        self.values: list[Value] = []
         self.leaves: list[Value] = []
         self.leaf_of: dict[Value, int] = {}
         self.overwritten: dict[Storage, Value] = {}
@@ -308,11 +333,13 @@ class Trace:
         for aval in position.out_avals:
             v = _new(Value)
             v.aval, v.array, v.trace, v.slot = aval, None, self, slot
-            values.append(ref(v))
+            values.append(v)
             made.append(v)
             slot += 1
-        if slot > _TOO_LONG or position.depth > _TOO_LONG:
-            self.run()
+        if slot > LONG or position.depth > LONG:
+            Trace.grown = True
+            if slot > _TOO_LONG or position.depth > _TOO_LONG:
+                self.run()
         return position, made
 
     def _miss(self, edge: Any, operands: Sequence[Value | None]) -> Position:
@@ -377,8 +404,8 @@ class Trace:
             self.land()
             self.ends.clear()  # nodes keep values alive
             self.generation = next(_generations)
-            held = [v() for v in self.values]
-            alive = tuple([v is not None for v in held])
+            values = self.values
+            alive = held_elsewhere(values, _FREE)
             position = self.position
             program = position.programs.get(alive)
             if program is None:
@@ -390,9 +417,9 @@ class Trace:
                 ahead = ahead and Trace.watch is None
                 results, job = program.run(inputs, self.tier, self.backward, ahead)
             except Exception as error:
-                self._fail(held, error)
+                self._fail(error)
                 raise
-            living = [v for v in held if v is not None]
+            living = [v for v, lives in zip(values, alive, strict=True) if lives]
             if job is not None:
                 job.trace, job.program, job.values, job.overwritten = (
                     self,
@@ -424,12 +451,11 @@ class Trace:
             if job.faulty:
                 self.take_back(job)
 
-    def _fail(self, held: list[Value | None], error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         failed = Failed(error)
         _restore(self.overwritten, self)
-        for v in held:
-            if v is not None:
-                v.trace = failed
+        for v in self.values:
+            v.trace = failed
         self._reset()
 
     def take_back(self, job: Job) -> None:
@@ -447,7 +473,7 @@ class Trace:
             try:
                 found = job.program.run_again(job.inputs, Fault("a check on values failed"))
             except Exception as error:
-                self._fail([v() for v in self.values], error)
+                self._fail(error)
                 _restore(job.overwritten, job)
                 failed = Failed(error)
                 for v in job.values:

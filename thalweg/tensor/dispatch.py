@@ -16,7 +16,7 @@ from ..runtime.trace import Position, trie
 from ..runtime.value import Storage, Value, number, realized
 from .core import TensorCore
 from .modes import made_now
-from .node import Node
+from .node import Node, stamps
 from .view import View
 
 if TYPE_CHECKING:
@@ -128,17 +128,28 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     tape = position.tape or _tape_at(position, op, wanted)
     if tape is NO_TAPE:
         return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
-    if tape.ends is not None:
-        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
-    saved: list[Any] = [operands[k] for k in tape.saved_inputs]
-    for k in tape.saved_outputs:
-        saved.append(values[k])
-    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals, position, generation)
+    node = _node(tape, operands, edges, values)
+    node.position, node.generation, node.depth = position, generation, position.depth
     if len(values) > 1:
         return _several(tape, node, values)
     t: Any = wrap(values[0])
     t._node = node
     return t
+
+
+def _node(tape: Tape, operands: Any, edges: Any, values: list[Value]) -> Node:
+    """A node as Node.__init__ makes one, which would cost more than all that it does."""
+    if tape.ends is not None:
+        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
+    saved: list[Any] = []
+    for k in tape.saved_inputs:
+        saved.append(operands[k])
+    for k in tape.saved_outputs:
+        saved.append(values[k])
+    node = _new(tape.kind)
+    node.vjp, node.avals, node.next, node.saved = tape.vjp, tape.avals, tuple(edges), tuple(saved)
+    node.stamp = next(stamps)
+    return node
 
 
 def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -> Any:
@@ -147,10 +158,8 @@ def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -
     tape = tape_of(op, graph_of(op, operands, statics), wanted) if wanted else NO_TAPE
     if tape is NO_TAPE:
         return _untaped(values)
-    if tape.ends is not None:
-        edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
-    saved = [operands[k] for k in tape.saved_inputs] + [values[k] for k in tape.saved_outputs]
-    node = tape.kind(tape.vjp, tuple(edges), tuple(saved), tape.avals)
+    node = _node(tape, operands, edges, values)
+    node.position, node.generation, node.depth = None, 0, 0
     if len(values) > 1:
         return _several(tape, node, values)
     t: Any = wrap(values[0])
