@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import thalweg as tw
 from thalweg.nn import functional as F
+from thalweg.runtime import generator
 
 SIZES = (0, 1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 100)
 SEEDS = (0, 1, 42, 2**32 - 1, 2**32 + 5, 2**63 - 1, -1)
@@ -232,3 +234,43 @@ def test_threads_do_not_draw_the_same_numbers() -> None:
         t.join()
     alone = tw.rand(800, generator=tw.Generator().manual_seed(0)).tolist()
     assert sorted(drawn) == sorted(alone)
+
+
+IN_PIECES: dict[str, Callable[[Any, int], Any]] = {
+    "random": lambda g, n: g.random((n,)),
+    "uniform": lambda g, n: g.uniform((n,), -1.0, 3.0),
+    "normal": lambda g, n: g.normal((n,), 1.0, 2.0),
+    "integers": lambda g, n: g.integers(0, 10, (n,)),
+    "wide integers": lambda g, n: g.integers(-(2**40), 2**40, (n,)),
+    "any integers": lambda g, n: g.any_integers((n,), np.int32),
+    "bernoulli": lambda g, n: g.bernoulli(0.3, (n,)),
+    "exponential": lambda g, n: g.exponential((n,), 2.0),
+}
+
+
+@pytest.mark.parametrize("name", IN_PIECES)
+def test_what_is_drawn_in_pieces_is_what_is_drawn_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, found = IN_PIECES[name], []
+    for piece in (1 << 20, 32):
+        monkeypatch.setattr(generator, "_PIECE", piece)
+        stream = tw.Generator().manual_seed(5)
+        found.append(
+            [draw(stream, n).tolist() for n in (33, 64, 1000, 1001)]
+            + [stream.random((3,)).tolist()]
+        )
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", IN_PIECES)
+def test_a_large_draw_takes_little_memory_beside_its_result(name: str) -> None:
+    stream, n = tw.Generator().manual_seed(0), 1 << 22
+    IN_PIECES[name](stream, 100)
+    tracemalloc.start()
+    try:
+        size = IN_PIECES[name](stream, n).nbytes
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert taken < size + (1 << 23)

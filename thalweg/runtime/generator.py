@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 _DEFAULT_SEED = 67280421310721
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_PIECE = (
+    1 << 16
+)  # draws made at a time: what is computed on the way takes little memory beside the result
 
 
 class Generator:
@@ -112,8 +116,9 @@ class Generator:
 
     def random(self, shape: Shape, dtype: Any = np.float32) -> Array:
         """Uniform in [0, 1)."""
+        kind = np.dtype(dtype)
         with self._lock:
-            return self._unit(math.prod(shape), np.dtype(dtype)).reshape(shape)
+            return _filled(shape, kind, lambda n: self._unit(n, kind))
 
     def uniform(
         self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32
@@ -124,13 +129,16 @@ class Generator:
                 f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
             )
         kind = np.dtype(dtype)
-        units = self.random(shape, kind)
         width, start = kind.type(high) - kind.type(low), kind.type(low)
-        if (
-            kind == _F32
-        ):  # PyTorch's is one fused multiply-add: the product is not rounded by itself
-            return np.asarray(units.astype(np.float64) * float(width) + float(start), kind)
-        return np.asarray(units * width + start, kind)
+
+        def draw(n: int) -> Array:
+            units = self._unit(n, kind)
+            if kind == _F32:  # PyTorch's is one fused multiply-add: the product is not rounded
+                return units.astype(np.float64) * float(width) + float(start)
+            return units * width + start
+
+        with self._lock:
+            return _filled(shape, kind, draw)
 
     def normal(
         self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32
@@ -143,11 +151,11 @@ class Generator:
             if count < 16:
                 draws = np.array([self._one_normal() for _ in range(count)], np.float64)
                 return (draws * std + mean).astype(kind).reshape(shape)
-            units = self._unit(count, kind)
-            whole = count - count % 16
+            rest = count % 16
             values = np.empty(count, kind)
-            values[:whole] = _box_muller(units[:whole], mean, std)
-            if whole != count:
+            _fill(values[: count - rest], lambda n: _box_muller(self._unit(n, kind), mean, std))
+            if rest:
+                self._unit(rest, kind)
                 values[-16:] = _box_muller(self._unit(16, kind), mean, std)
         return values.reshape(shape)
 
@@ -167,29 +175,30 @@ class Generator:
             raise RuntimeError(
                 f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
             )
-        count, span = math.prod(shape), high - low
+        span = high - low
+
+        def draw(n: int) -> Array:
+            words = self._longs(n) if span >= 2**28 else self._words(n).astype(np.uint64)
+            found = words % np.uint64(span) if span < 2**64 else words
+            return found.astype(np.int64) + low
+
         with self._lock:
-            if span >= 2**28:
-                found = self._longs(count) % np.uint64(span) if span < 2**64 else self._longs(count)
-            else:
-                found = self._words(count).astype(np.uint64) % np.uint64(span)
-        return (found.astype(np.int64) + low).astype(dtype).reshape(shape)
+            return _filled(shape, np.dtype(dtype), draw)
 
     def any_integers(self, shape: Shape, dtype: Any = np.int64) -> Array:
         """Whole numbers over all that the type holds: from 0 up to its maximum (2**mantissa for floats)."""
         kind = np.dtype(dtype)
-        count = math.prod(shape)
-        with self._lock:
+
+        def draw(n: int) -> Array:
             if kind == np.int64:
-                return (self._longs(count) & np.uint64(2**63 - 1)).astype(kind).reshape(shape)
+                return self._longs(n) & np.uint64(2**63 - 1)
             if kind == _F64:
-                return (self._longs(count) % np.uint64(2**53 + 1)).astype(kind).reshape(shape)
-            top = (
-                2**24 + 1
-                if kind == _F32
-                else (2 if kind == np.bool_ else int(np.iinfo(kind).max) + 1)
-            )
-            return (self._words(count) % np.uint32(top)).astype(kind).reshape(shape)
+                return self._longs(n) % np.uint64(2**53 + 1)
+            top = {"b": 2, "f": 2**24 + 1}.get(kind.kind) or int(np.iinfo(kind).max) + 1
+            return self._words(n) % np.uint32(top)
+
+        with self._lock:
+            return _filled(shape, kind, draw)
 
     def permutation(self, n: int) -> Array:
         """(n,) int64: 0 to n-1 in random order. Source: Fisher and Yates 1938."""
@@ -207,7 +216,7 @@ class Generator:
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
         with self._lock:
-            return (self._unit(math.prod(shape), _F64) < p).reshape(shape)
+            return _filled(shape, np.dtype(bool), lambda n: self._unit(n, _F64) < p)
 
     def bernoulli_array(self, p: Array) -> Array:
         """bool of p's shape: True with probability ``p`` of each element."""
@@ -223,8 +232,7 @@ class Generator:
         if rate <= 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
         with self._lock:
-            units = self._unit(math.prod(shape), _F64)
-        return (-np.log1p(-units) / rate).astype(dtype).reshape(shape)
+            return _filled(shape, np.dtype(dtype), lambda n: -np.log1p(-self._unit(n, _F64)) / rate)
 
     def multinomial(self, weights: Array, count: int, replacement: bool = False) -> Array:
         """(..., count) int64: indices drawn in proportion to the last axis of ``weights``."""
@@ -245,6 +253,20 @@ class Generator:
         return (
             np.minimum(np.array(picks), last).reshape(*weights.shape[:-1], count).astype(np.int64)
         )
+
+
+def _filled(shape: Shape, dtype: np.dtype[Any], draw: Callable[[int], Array]) -> Array:
+    """An array of what ``draw(n)``, (n,), gives piece by piece, converted to ``dtype``."""
+    found = np.empty(math.prod(shape), dtype)
+    _fill(found, draw)
+    return found.reshape(shape)
+
+
+def _fill(found: Array, draw: Callable[[int], Array]) -> None:
+    """Put what ``draw(n)``, (n,), gives piece by piece into ``found``, (N,)."""
+    for begin in range(0, found.size, _PIECE):
+        end = min(begin + _PIECE, found.size)
+        found[begin:end] = draw(end - begin)
 
 
 def _box_muller(units: Array, mean: float, std: float) -> Array:
