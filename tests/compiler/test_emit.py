@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from thalweg.compiler.cache import addresses
+from thalweg.compiler.cache import routines
 from thalweg.compiler.loops import Compute, Kernel, Load, Reduce, Store
 from thalweg.ir.dtype import bool_, float32, float64, int8, int64
 
@@ -19,7 +19,7 @@ FOLD = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minim
 
 
 def call(kernel, buffers, words, count):
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(addresses([kernel])[0])
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(routines([kernel])[0].address)
     table = np.array([b.ctypes.data for b in buffers], np.int64)
     meta = np.array([*range(len(buffers)), *words], np.int64)
     function(table.ctypes.data, meta.ctypes.data, 0, count)

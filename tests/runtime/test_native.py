@@ -284,7 +284,7 @@ def compiled_again(monkeypatch) -> bool:
     to_object = link.to_object
     monkeypatch.setattr(cache, "_known", type(cache._known)())
     monkeypatch.setattr(link, "to_object", lambda text: compiled.append(text) or to_object(text))
-    assert cache.addresses([COPY])[0] != 0
+    assert cache.routines([COPY])[0].address != 0
     monkeypatch.setattr(link, "to_object", to_object)
     return bool(compiled)
 

@@ -21,15 +21,17 @@ from pathlib import Path
 
 from . import link
 from .emit import emit
+from .link import Routine
 from .loops import Kernel
 from .show import show
 
 _MOST_FILES, _MOST_BYTES, _MOST_KERNELS = 4096, 1 << 28, 20_000
-_known: OrderedDict[Kernel, int] = OrderedDict()
+_known: OrderedDict[Kernel, Routine] = OrderedDict()
+_for_good: list[Routine] = []
 
 
-def addresses(kernels: list[Kernel]) -> list[int]:
-    """The addresses of kernels, compiled if they are new."""
+def routines(kernels: list[Kernel]) -> list[Routine]:
+    """The machine code of kernels, compiled if they are new; hold it as long as it may be called."""
     known = {k: _known[k] for k in kernels if k in _known}
     new = dict.fromkeys(k for k in kernels if k not in known)
     if new:
@@ -37,7 +39,7 @@ def addresses(kernels: list[Kernel]) -> list[int]:
     return [known[k] for k in kernels]
 
 
-def _new(kernel: Kernel) -> int:
+def _new(kernel: Kernel) -> Routine:
     def text() -> str:
         written = emit(kernel, "kernel", link.wide_vectors())
         show("llvm", written)
@@ -45,8 +47,8 @@ def _new(kernel: Kernel) -> int:
 
     if len(_known) >= _MOST_KERNELS:
         _known.popitem(last=False)
-    address = _known[kernel] = _load(f"{_COMPILER} {kernel!r}", text, "kernel")
-    return address
+    routine = _known[kernel] = _load(f"{_COMPILER} {kernel!r}", text, "kernel")
+    return routine
 
 
 def _version_of_compiler() -> str:
@@ -61,17 +63,19 @@ _COMPILER = _version_of_compiler()
 
 
 def functions(texts: dict[str, str]) -> dict[str, int]:
-    """The addresses of functions by their names, each given as the text of a module."""
+    """The addresses of functions by their names, each given as the text of a module; they stay for good."""
 
-    def load() -> dict[str, int]:
+    def load() -> dict[str, Routine]:
         return {name: _load(text, lambda text=text: text, name) for name, text in texts.items()}  # type: ignore[misc]
 
-    return link.undisturbed(load)
+    found = link.undisturbed(load)
+    _for_good.extend(found.values())
+    return {name: routine.address for name, routine in found.items()}
 
 
-def _load(key: str, text: Callable[[], str], name: str) -> int:
-    """The address of function ``name`` of the module that ``text`` gives: from disk, where it lies under ``key``, or
-    compiled and kept there."""
+def _load(key: str, text: Callable[[], str], name: str) -> Routine:
+    """Function ``name`` of the module that ``text`` gives: from disk, where it lies under ``key``, or compiled and
+    kept there."""
     unique = "f" + hashlib.sha256(f"{link.identity()}\n{key}".encode()).hexdigest()
     folder = directory()
     code = None if folder is None else _read(folder / unique)

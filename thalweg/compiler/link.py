@@ -1,4 +1,8 @@
-"""From LLVM IR to machine code in memory. llvmlite is imported here, at the first kernel, and nowhere else.
+"""From LLVM IR to machine code in memory. llvmlite is imported here, at the first kernel that has to be compiled, and
+nowhere else.
+
+Note: who owns machine code. A function is in memory as long as its Routine is held: by the kernels that the cache
+knows (cache.py) and by each program that calls it (runtime/native.py). With the last of them its pages go.
 
 Note: Ctrl-C. An exception in the middle of llvmlite's own Python code makes it free LLVM's objects twice. So whatever
 makes and drops such objects does so on a thread of its own, where no Ctrl-C comes.
@@ -9,13 +13,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from . import elf
 
 T = TypeVar("T")
 
 # Kernels come with explicit vectors: of LLVM's usual pipeline (O2) these are enough. They give kernels as fast in
 # less than half of the time.
 PASSES = ("sroa", "instruction_combine", "simplify_cfg", "loop_rotate", "loop_simplify", "new_gvn", "instruction_combine", "simplify_cfg")  # fmt: skip
+
+
+_LIBRARIES = (".so", ".dylib", ".dll")
+_TELLING = ("vendor_id", "cpu family", "model", "stepping", "flags")  # of a processor, on x86-64
 
 
 class LinkError(RuntimeError):
@@ -57,8 +69,7 @@ def binding() -> Any:
     return llvm
 
 
-@cache
-def _machine() -> Any:
+def _new_machine() -> Any:
     llvm = binding()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
@@ -67,13 +78,47 @@ def _machine() -> Any:
     )
 
 
+_machine = cache(_new_machine)
+
+
 @cache
 def identity() -> str:
     """What a compiled object depends on beside its source: LLVM, the processor and its features."""
+    return f"{_version()} {_processor() or _processor_by_llvm()} {' '.join(PASSES)}"
+
+
+def _version() -> str:
+    """LLVM's: the package that holds it, and how large it is, so that LLVM need not be loaded to be asked."""
+    import llvmlite
+
+    libraries = sorted((Path(llvmlite.__file__).parent / "binding").glob("*llvmlite.*"))
+    sizes = [f"{p.name} {p.stat().st_size}" for p in libraries if p.suffix in _LIBRARIES]
+    if not sizes:
+        sizes = [".".join(map(str, binding().llvm_version_info))]
+    return f"llvmlite {llvmlite.__version__} {' '.join(sizes)}"
+
+
+def _processor(listed: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor and its features as Linux lists them; empty where it does not."""
+    if not elf.is_supported():
+        return ""
+    try:
+        with listed.open() as file:
+            found = dict(map(_field, takewhile(str.strip, file)))
+    except OSError:
+        return ""
+    return " ".join(found[f] for f in _TELLING) if found.keys() >= set(_TELLING) else ""
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
+
+
+def _processor_by_llvm() -> str:
     llvm = binding()
-    version = ".".join(map(str, llvm.llvm_version_info))
     features = llvm.get_host_cpu_features().flatten()
-    return f"{version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features} {' '.join(PASSES)}"
+    return f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}"
 
 
 def wide_vectors() -> str:
@@ -84,6 +129,9 @@ def wide_vectors() -> str:
 @cache
 def has_feature(name: str) -> bool:
     """Whether this machine's processor has a feature, by LLVM's name for it."""
+    listed = _processor()
+    if listed:
+        return name in listed.split()
     return undisturbed(lambda: bool(binding().get_host_cpu_features().get(name, False)))
 
 
@@ -114,16 +162,26 @@ def _run(builder: Any, module: Any) -> None:
     passes.run(module, builder)
 
 
-@cache
-def _engine() -> Any:
-    llvm = binding()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+class Routine(NamedTuple):
+    """A function of machine code, which is there as long as ``code`` is held."""
+
+    address: int
+    code: object
 
 
-def load_object(code: bytes, names: list[str]) -> list[int]:
-    """Put an object into memory for good; gives the addresses of its functions."""
+def load_object(code: bytes, names: list[str]) -> list[Routine]:
+    """Put an object into memory; gives its functions."""
+    try:
+        owner, addresses = elf.load(code, names)
+    except elf.UnsupportedObjectError:
+        owner, addresses = load_by_llvm(code, names)
+    return [Routine(address, owner) for address in addresses]
+
+
+def load_by_llvm(code: bytes, names: list[str]) -> tuple[Any, list[int]]:
+    """An engine of its own for an object, which takes the machine code with it, and its functions' addresses."""
     llvm = binding()
-    engine = _engine()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return [engine.get_function_address(name) for name in names]
+    return engine, [engine.get_function_address(name) for name in names]

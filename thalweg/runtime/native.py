@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..compiler.cache import addresses
+from ..compiler.cache import routines
 from ..compiler.plan import HostStep, KernelStep, Plan
 from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
@@ -100,7 +100,8 @@ class NativeProgram:
         kernels = [s.kernel for s in steps if isinstance(s, KernelStep)]
         if asked("loops"):
             show("loops", "\n".join(map(str, dict.fromkeys(kernels))))
-        found = iter(addresses(kernels))
+        self.routines = routines(kernels)  # held: without them the machine code goes
+        found = iter([routine.address for routine in self.routines])
         commands: list[tuple[int, list[int], int, int]] = []
         self.stretches: list[tuple[int, int] | HostStep] = []
         begin = 0
