@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from thalweg import nn
 from thalweg.compiler import cache, emit, link, nest, schedule
 from thalweg.compiler.loops import Kernel, Load, Store
 from thalweg.ir.dtype import float32
+from thalweg.runtime import arena as arena_module
 from thalweg.runtime import native
 from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
@@ -469,3 +471,25 @@ def test_a_wrong_class_number_is_found_where_nobody_reads_the_loss(label, tier):
         nn.functional.cross_entropy(w * 2, unknown).backward()
         with pytest.raises(IndexError, match=f"Target {label} is out of bounds"):
             w.grad.tolist()
+
+
+def test_a_larger_arena_leaves_none_of_the_smaller_ones(monkeypatch):
+    monkeypatch.setattr(arena_module, "arena", arena_module.Arena())
+    monkeypatch.setattr(native, "arena", arena_module.arena)
+    arena, blocks = arena_module.arena, []
+
+    def run(batch: int) -> None:
+        weight = nn.Parameter(tw.ones(batch, 100))
+        (weight.tanh() @ tw.ones(100, 50)).tanh().sum().backward()
+        assert weight.grad is not None
+        weight.grad.numpy()
+        if not blocks or blocks[-1]() is not arena.block.base:
+            blocks.append(weakref.ref(arena.block.base))
+
+    with tw.tier("native"):
+        tw.clear_caches()
+        for batch in (10, 100, 1000, 3000):
+            run(batch)
+        run(10)
+    assert len(blocks) >= 3
+    assert [b() is not None for b in blocks] == [False] * (len(blocks) - 1) + [True]

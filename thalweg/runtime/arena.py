@@ -2,68 +2,63 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
 from ..compiler.plan import HostStep, KernelStep, Step
-from ..ir.aval import Shape
 
 _ALIGN = 64
-LARGE = 1 << 16  # bytes from which a result's memory is kept
-_MOST_SPARE = 1 << 30
 
 
-class Spare:
-    """Memory for large results, used again when nobody holds the array any more.
+class Tenant(Protocol):
+    """Who has its intermediate results in the arena."""
 
-    A step's new parameters need as much memory as the old ones, which are let go of in the same step: without this
-    the system would take it back and hand it out again, page by page. What is kept is bounded; who holds an array is
-    told by its reference count, against that of one that is known to be free.
-    """
+    arena_size: int
 
-    def __init__(self) -> None:
-        self.kept: dict[tuple[Shape, Any], list[Any]] = {}
-        self.bytes = 0
-        self._free = 0
-        probe = [np.empty(1)]
-        self._free = next(sys.getrefcount(array) for array in probe)
-
-    def empty(self, shape: Shape, dtype: Any) -> Any:
-        """An array of any content."""
-        arrays = self.kept.setdefault((shape, dtype), [])
-        for array in arrays:
-            if sys.getrefcount(array) == self._free:
-                return array
-        array = np.empty(shape, dtype)
-        if self.bytes + array.nbytes > _MOST_SPARE:
-            self.kept.clear()
-            self.bytes = 0
-        else:
-            arrays.append(array)
-            self.bytes += array.nbytes
-        return array
+    def leave(self) -> None:
+        """Forget the block: there is another."""
 
 
 class Arena:
-    """The block that native programs work in, one program at a time; it grows with the largest."""
+    """The block that native programs work in, one program at a time; it grows with the largest.
+
+    All who lie in the old block leave it before there is a larger one, so that there are never two.
+    """
 
     def __init__(self) -> None:
         self.block: Any = np.empty(0, np.uint8)
+        self._tenants: WeakSet[Tenant] = WeakSet()
 
-    def memory(self, size: int) -> Any:
-        """The block, of at least ``size`` bytes, beginning at a multiple of 64."""
-        if self.block.size < size:
+    def settle(self, tenant: Tenant) -> Any:
+        """The block, large enough for ``tenant``, beginning at a multiple of 64."""
+        if self.block.size < tenant.arena_size:
+            for other in list(self._tenants):
+                other.leave()
+            self._tenants.clear()
+            size = max(tenant.arena_size, self.block.size * 5 // 4)  # a page counts once it is used
+            self.block = np.empty(0, np.uint8)
+            _give_back()
             ground = np.empty(size + _ALIGN, np.uint8)
             start = -ground.ctypes.data % _ALIGN
             self.block = ground[start : start + size]
+        self._tenants.add(tenant)
         return self.block
 
 
+def _give_back() -> None:
+    """Let the system have the memory that is free: the interpreter's rounds before this one left some."""
+    if sys.platform.startswith("linux"):
+        with suppress(AttributeError):  # it is the GNU C library's
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 arena = Arena()
-spare = Spare()
 
 
 def touched(step: Step) -> tuple[int, ...]:

@@ -16,16 +16,15 @@ from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
 from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
-from .arena import LARGE, arena, lay_out, spare
+from .arena import arena, lay_out
 from .contraction import contraction_command
 from .driver import block, driver
 from .flight import Fault, Job, flight
 from .pool import pool
+from .spare import LARGE, spare
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
-_LIGHT = (
-    1 << 20
-)  # work up to which a program stays on the calling thread: no worker is kept awake for it
+_LIGHT = 1 << 20  # work up to which a program stays on the calling thread, and keeps no worker awake
 _FAMILY = 4  # programs of one graph that assume whole numbers
 _SHARED = 1 << 16  # work of a kernel from which threads share it
 
@@ -174,13 +173,18 @@ class NativeProgram:
 
     def _settle(self) -> None:
         """Lay the intermediate results into the arena, which is another than last time."""
-        memory = arena.memory(self.arena_size)
+        memory = arena.settle(self)
         for slot, offset in self.offsets.items():
             shape, dtype = self.plan.shapes[slot]
             part = memory[offset : offset + self.sizes[slot]]
             self.held[slot] = part.view(dtype.numpy).reshape(shape)
             self.table[self.place[slot]] = part.ctypes.data
         self.memory = memory  # when all is in place: Ctrl-C may come before
+
+    def leave(self) -> None:
+        """Forget the arena: it is to become another."""
+        self.memory = None
+        self.held.clear()
 
     # Running
 
