@@ -11,7 +11,9 @@ import pytest
 
 import thalweg as tw
 from thalweg import nn
+from thalweg.ir.aval import Aval
 from thalweg.runtime.program import Program
+from thalweg.runtime.trace import trie
 
 STEPS = 100_000 if os.environ.get("THALWEG_LONG") else 3_000
 WARM = 500
@@ -115,3 +117,39 @@ def resident_bytes() -> int:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def shapes_that_never_repeat():
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    opt = tw.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+
+    def step(batch):
+        loss = nn.functional.mse_loss(net(tw.ones(batch, 3)), tw.zeros(batch, 1))
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        return loss.item()
+
+    return step
+
+
+@pytest.mark.filterwarnings("ignore:thalweg. this training loop has not repeated")
+@pytest.mark.parametrize("tier", ["interpret", "native"])
+def test_shapes_that_never_repeat_are_forgotten(tier, monkeypatch):
+    """What is kept comes and goes, between two times when all is forgotten; it never grows from one to the next."""
+    monkeypatch.setattr("thalweg.runtime.trace._MAX_INSTRUCTIONS", 10_000)
+    monkeypatch.setattr("thalweg.ir.aval._MOST_RECENT", 200)
+    batches = 10_000 if os.environ.get("THALWEG_LONG") else 450
+    step, known, resident = shapes_that_never_repeat(), [], []
+    with tw.tier(tier):
+        for batch in range(1, batches + 1):
+            before = trie.instructions
+            step(batch)
+            if trie.instructions < before:  # forgotten just now
+                gc.collect()
+                known.append(len(gc.get_objects()))
+                resident.append(resident_bytes())
+    assert len(known) >= batches // 150
+    assert known[-1] - known[0] < 500
+    assert resident[-1] - resident[0] < 4 << 20
+    assert len(Aval._living) < 2_000

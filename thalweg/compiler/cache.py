@@ -25,7 +25,7 @@ from .link import Routine
 from .loops import Kernel
 from .show import show
 
-_MOST_FILES, _MOST_BYTES, _MOST_KERNELS = 4096, 1 << 28, 20_000
+_MOST_FILES, _MOST_BYTES, _MOST_KERNELS = 4096, 1 << 28, 4096
 _known: OrderedDict[Kernel, Routine] = OrderedDict()
 _for_good: list[Routine] = []
 
@@ -36,6 +36,8 @@ def routines(kernels: list[Kernel]) -> list[Routine]:
     new = dict.fromkeys(k for k in kernels if k not in known)
     if new:
         known |= link.undisturbed(lambda: {k: _new(k) for k in new})
+    for kernel in known:
+        _known.move_to_end(kernel)
     return [known[k] for k in kernels]
 
 

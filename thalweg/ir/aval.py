@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from math import prod
-from typing import ClassVar
+from threading import RLock
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 from .dtype import DType, bool_, float64, get_default_dtype, int64, promote_types
 
 Shape = tuple[int, ...]
+_MOST_RECENT = 10_000
 
 
 class Aval:
@@ -18,7 +22,9 @@ class Aval:
     ``dense`` is False for a leaf that is seen through strides (a transposed or sliced view).
     """
 
-    _known: ClassVar[dict[tuple[object, ...], Aval]] = {}
+    _living: ClassVar[WeakValueDictionary[tuple[object, ...], Aval]] = WeakValueDictionary()
+    _recent: ClassVar[dict[tuple[object, ...], Aval]] = {}  # of those, so that most are found fast
+    _lock: ClassVar[Any] = RLock()
 
     shape: Shape
     dtype: DType
@@ -27,12 +33,26 @@ class Aval:
 
     def __new__(cls, shape: Shape, dtype: DType, weak: bool = False, dense: bool = True) -> Aval:
         key = (shape, dtype, weak, dense)
-        found = cls._known.get(key)
-        if found is None:
-            found = object.__new__(cls)
-            found.shape, found.dtype, found.weak, found.dense = key
-            found = cls._known.setdefault(key, found)
+        found = cls._recent.get(key)
+        return cls._intern(key) if found is None else found
+
+    @classmethod
+    def _intern(cls, key: tuple[Shape, DType, bool, bool]) -> Aval:
+        with cls._lock:
+            found = cls._living.get(key)
+            if found is None:
+                found = object.__new__(cls)
+                found.shape, found.dtype, found.weak, found.dense = key
+                found = cls._living.setdefault(key, found)
+            if len(cls._recent) >= _MOST_RECENT:
+                cls._recent.clear()
+            cls._recent[key] = found
         return found
+
+    @classmethod
+    def _begin_anew(cls) -> None:
+        """In a forked child: another thread may have held the lock."""
+        cls._lock = RLock()
 
     @cached_property
     def size(self) -> int:
@@ -46,6 +66,9 @@ class Aval:
         mark = "~" if self.weak else ""
         return f"{mark}{self.dtype.name}[{','.join(map(str, self.shape))}]{'' if self.dense else '/strided'}"
 
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Aval._begin_anew)
 
 WEAK_BOOL = Aval((), bool_, True)
 WEAK_INT = Aval((), int64, True)

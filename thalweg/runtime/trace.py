@@ -32,6 +32,7 @@ Op = Callable[..., Any]
 Ref = int | None
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MAX_GRAPHS, _MAX_POSITIONS = 50_000, 100_000
+_MAX_INSTRUCTIONS = 400_000  # of graphs and programs: half a KB each, 1 KB where they are native
 LONG, _TOO_LONG = 200, 5_000
 _generations = itertools.count(1)
 _new = object.__new__
@@ -105,7 +106,7 @@ class _Trie:
 
     def clear(self) -> None:
         self.root = Position(None, None, None, (), 0)
-        self.size = 0
+        self.size = self.instructions = 0
         self.graphs: dict[Any, Graph] = {}
 
     def graph(self, op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
@@ -116,6 +117,7 @@ class _Trie:
             if len(self.graphs) >= _MAX_GRAPHS:
                 self.graphs.clear()
             found = self.graphs[key] = build(op, statics, avals)
+            self.instructions += len(found.instrs)
         return found
 
     def grow(
@@ -125,7 +127,7 @@ class _Trie:
         graph = self.graph(
             op, statics, tuple(None if r is None else trace.aval_of(r) for r in refs)
         )
-        if self.size >= _MAX_POSITIONS:
+        if self.size >= _MAX_POSITIONS or self.instructions >= _MAX_INSTRUCTIONS:
             self.clear()
         self.size += 1
         position = Position(trace.position, op, graph, refs, len(trace.leaves))
@@ -412,6 +414,7 @@ class Trace:
                 program = position.programs[alive] = assemble(
                     position.path(), position.n_leaves, alive
                 )
+                trie.instructions += len(program.graph.instrs)
             try:
                 inputs = [v.array for v in self.leaves]
                 ahead = ahead and Trace.watch is None
