@@ -14,6 +14,7 @@ from thalweg.ir.aval import Aval
 from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import float32
 from thalweg.ir.primitive import Primitive
+from thalweg.runtime.arena import touched
 from thalweg.runtime.program import Program
 from thalweg.testing.graphs import draw_graph
 from thalweg.testing.walk import walk
@@ -236,3 +237,43 @@ def test_parts_are_written_in_place():
     plan = schedule(graph)
     assert kinds(plan) == (8, 0, 0), str(plan)
     assert_same(walk(plan, graph, given), Program(graph)(given), 0)
+
+
+# How much is kept
+
+
+def buffers(plan, shape):
+    """How many buffers of a shape a plan writes."""
+    written = {s for step in plan.steps if isinstance(step, KernelStep) for s in step.writes}
+    written |= {step.out for step in plan.steps if isinstance(step, ContractionStep)}
+    return sum(plan.shapes[slot][0] == shape for slot in written)
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(300, 4), (30, 5)])
+def test_gelu_keeps_its_operand_and_its_result_where_they_are_large(recorded, rows, kept):
+    """Beside these the two gradients; where they are small also 1 + erf."""
+    net = nn.Sequential(nn.Linear(20, 512), nn.GELU(), nn.Linear(512, 10))
+    sgd = tw.optim.SGD(net.parameters(), lr=0.1)
+    step_of(net, nn.CrossEntropyLoss(), tw.rand(rows, 20), tw.randint(0, 10, (rows,)), sgd)
+    assert buffers(largest(recorded), (rows, 512)) == kept
+
+
+def test_layer_norm_keeps_its_operand_and_its_result_where_they_are_large(recorded):
+    """Beside these the gradients of both and of the deviations, which wait for a row's sums."""
+    net = nn.Sequential(nn.Linear(20, 512), nn.LayerNorm(512), nn.Linear(512, 10))
+    sgd = tw.optim.SGD(net.parameters(), lr=0.1)
+    step_of(net, nn.CrossEntropyLoss(), tw.rand(300, 20), tw.randint(0, 10, (300,)), sgd)
+    assert buffers(largest(recorded), (300, 512)) <= 5
+
+
+def test_a_value_is_not_computed_again_from_more_than_it_takes(recorded):
+    """tanh of a sum of two products: one buffer, instead of keeping both products."""
+    a, b = (nn.Parameter(tw.rand(600, 30)) for _ in range(2))
+    c, d = (nn.Parameter(tw.rand(30, 200)) for _ in range(2))
+    both = tw.tanh(a @ c + b @ d)
+    (both @ tw.rand(200, 5)).sum().backward()
+    tw.synchronize()
+    plan = largest(recorded)
+    products = [s.out for s in plan.steps if isinstance(s, ContractionStep)][:2]
+    readers = [[n for n, s in enumerate(plan.steps) if p in touched(s)] for p in products]
+    assert max(map(max, readers)) < len(plan.steps) // 2, str(plan)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..ir.aval import Shape
 from .access import Access, dense_strides
+from .again import is_cheap
 from .picking import Put
 
 if TYPE_CHECKING:
     from .schedule import Scheduler
 
 LATER = 1 << 30  # the index of a group that is not yet among the steps
-CHEAP = 3  # what may be computed again rather than stored
 
 
 class Watch(NamedTuple):
@@ -127,7 +127,7 @@ class Reading:
             assert place is not None
             self.loads.add(root)
             return place < self.group.index
-        if sched.is_pointwise(root) and (place is None or sched.cost[root] <= CHEAP):
+        if sched.is_pointwise(root) and (place is None or is_cheap(sched, root)):
             own = sched.shape(root)
             for want in ("inner", "outer"):
                 fits = own == self.group.shape if want == "inner" else self.is_row(own)

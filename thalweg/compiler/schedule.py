@@ -3,8 +3,9 @@
 Note: how values are grouped. Elementwise values wait until something needs them in memory: an output, a
 contraction, a host call, a reduction. Then they are written into a group together with what they need, by
 preference into one that has part of it already; what another group computed is read from memory if it was
-costly and computed again if it was cheap. A group is one loop nest over a shape; it may reduce over one set of axes,
-and what follows from these reductions along the kept axes (a row's maximum, its logarithm) is part of it too.
+costly and computed again if it was cheap (again.py). A group is one loop nest over a shape; it may reduce over one
+set of axes, and what follows from these reductions along the kept axes (a row's maximum, its logarithm) is part of it
+too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..ir.dtype import DType, bool_
 from ..ir.graph import Graph, Instr
 from . import picking
 from .access import VIEWS, Access, dense_strides, part, seen_through, whole
+from .again import operations
 from .group import LATER, Group, Reading, Watch
 from .math import can_emit, refuses_zero
 from .nest import kernel_step
@@ -38,21 +40,6 @@ _EXACT = {
     "square",
 }  # the same bits whoever computes them
 _NEIGHBORS = 8  # how many readers of the same memory are asked to take in another value
-_COSTLY = {
-    "exp",
-    "log",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "pow",
-    "sin",
-    "cos",
-    "log1p",
-    "expm1",
-    "div",
-    "sqrt",
-    "rsqrt",
-}
 
 
 def schedule(graph: Graph, known: Mapping[int, int] | None = None) -> Plan:
@@ -191,8 +178,7 @@ class Scheduler:
         """An elementwise value: it is computed where it is needed."""
         name, out = instr.primitive.name, instr.outs[0]
         self.access[out] = whole(out, self.shape(out))
-        own = 4 if name in _COSTLY else 1
-        self.cost[out] = own + sum(
+        self.cost[out] = operations(name) + sum(
             self.cost[r]
             for r in {self.access[s].root for s in instr.ins}
             if r not in self.in_memory
@@ -535,6 +521,10 @@ class Scheduler:
             seen = [seen[0], _along_rows(seen[1])]
         self._operands[slot] = seen
         return seen
+
+    def is_given(self, slot: int) -> bool:
+        """Whether a value is there as long as the program runs: an input or an output."""
+        return slot < self.graph.n_inputs or slot in self._needed
 
     def is_pointwise(self, slot: int) -> bool:
         return slot in self.made_by and self.is_elementwise(self.made_by[slot])
