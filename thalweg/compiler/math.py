@@ -1,7 +1,7 @@
 """Elementwise primitives as LLVM IR, in one lane or in sixteen.
 
 Note: float32 functions. exp, log, tanh, sigmoid and erf are branch-free polynomials, the first four with the
-coefficients of the Cephes library (S. Moshier 1992), within 2 ulp of float64's result. Other functions, and float64's, are in
+coefficients of the Cephes library (S. Moshier 1992), within 2 ulp of float64's result. The bits are the same in one lane and in sixteen. Other functions, and float64's, are in
 vectors.py; what isn't there either is a call of the C library for each lane.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ..ir.dtype import DType
 from . import vectors
+from .link import has_feature
 from .text import Type, Writer, constant, type_of
 
 Rule = Callable[[Writer, Type, tuple[str, ...]], str]
@@ -28,6 +29,7 @@ _SIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "
 _UNSIGNED_TEST = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
 _FLOAT_ONLY = {"neg", "abs", "sign", "square", "reciprocal", "rsqrt", "sigmoid", "relu", "maximum", "minimum",
                "isnan", "isinf", "floor_divide", "remainder"}  # fmt: skip
+_LOWEST = -104.0  # whose exp is 0 in float32
 _INTEGER_ONLY = {"neg", "abs", "square", "maximum", "minimum", "relu"}
 _DIVISIONS = {"floor_divide", "remainder", "fmod"}
 
@@ -192,6 +194,12 @@ def _select(w: Writer, t: Type, condition: str, x: str, y: str) -> str:
     return w.set(f"select {t.of('i1')} {condition}, {t} {x}, {t} {y}")
 
 
+def _limited(w: Writer, t: Type, x: str, limit: float, test: str) -> str:
+    """The limit where ``limit test x`` holds, x elsewhere, NaN included; one instruction where a processor has it."""
+    bound = constant(t, limit)
+    return _select(w, t, w.set(f"fcmp {test} {t} {bound}, {x}"), bound, x)
+
+
 def _power_of_two(w: Writer, t: Type, n: str) -> str:
     """2**n in float32 for integers -126 <= n <= 127."""
     ints = t.of("i32")
@@ -200,40 +208,43 @@ def _power_of_two(w: Writer, t: Type, n: str) -> str:
     return w.set(f"bitcast {ints} {bits} to {t}")
 
 
-def _exp(w: Writer, t: Type, args: tuple[str, ...]) -> str:
-    """x = n ln 2 + r, exp r by a polynomial, times 2**n in two factors so that subnormals come out right.
+def _scaled(w: Writer, t: Type, x: str, n: str) -> str:
+    """x 2**n in float32 for whole n from -250 to 250, rounded once; a NaN n goes with a NaN x."""
+    if t.lanes == 16 and has_feature("avx512f"):
+        name = "llvm.x86.avx512.mask.scalef.ps.512"
+        w.declared[name] = f"declare {t} @{name}({t}, {t}, {t}, i16, i32)"
+        return w.set(f"call {t} @{name}({t} {x}, {t} {n}, {t} {x}, i16 -1, i32 4)")
+    ints = t.of("i32")
+    known = _select(w, t, w.set(f"fcmp ord {t} {n}, {n}"), n, constant(t, 0))
+    whole = w.set(f"fptosi {t} {known} to {ints}")
+    half = w.set(f"ashr {ints} {whole}, {constant(ints, 1)}")
+    rest = w.set(f"sub {ints} {whole}, {half}")
+    # in two factors, of which the first is exact, so that subnormals come out right
+    x = w.set(f"fmul {t} {x}, {_power_of_two(w, t, half)}")
+    return w.set(f"fmul {t} {x}, {_power_of_two(w, t, rest)}")
 
-    What rounding loses of r and of 1 + r is carried along, so that little more than the last rounding is left.
-    """
-    (x,) = args
-    low, high = constant(t, -104.0), constant(t, 89.0)
-    above = w.set(f"fcmp ogt {t} {x}, {low}")
-    c = _select(w, t, above, x, low)
-    below = w.set(f"fcmp olt {t} {c}, {high}")
-    c = _select(w, t, below, c, high)
-    scaled = w.set(f"fmul {t} {c}, {constant(t, 1.44269504088896341)}")
-    n = w.intrinsic("rint", t, scaled)
-    first = w.intrinsic("fma", t, n, constant(t, -0.693359375), c)
-    low_part = constant(t, 2.12194440e-4)
-    r = w.intrinsic("fma", t, n, low_part, first)
-    lost = w.intrinsic("fma", t, n, low_part, w.set(f"fsub {t} {first}, {r}"))  # in rounding r
+
+def _exp_parts(w: Writer, t: Type, x: str) -> tuple[str, str, str]:
+    """n, r and exp(r) - 1 - r, where x = n ln 2 + r."""
+    n = w.intrinsic("rint", t, w.set(f"fmul {t} {x}, {constant(t, 1.44269504088896341)}"))
+    r = w.intrinsic("fma", t, n, constant(t, -0.693359375), x)
+    r = w.intrinsic("fma", t, n, constant(t, 2.12194440e-4), r)
     p = _polynomial(
         w, t, r,
         (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
     )  # fmt: skip
-    rest_of_it = w.intrinsic("fma", t, p, w.set(f"fmul {t} {r}, {r}"), lost)
-    one = constant(t, 1.0)
-    total = w.set(f"fadd {t} {r}, {one}")
-    missed = w.set(f"fsub {t} {r}, {w.set(f'fsub {t} {total}, {one}')}")  # in rounding 1 + r
-    p = w.set(f"fadd {t} {total}, {w.set(f'fadd {t} {rest_of_it}, {missed}')}")
-    ints = t.of("i32")
-    whole = w.set(f"fptosi {t} {n} to {ints}")
-    half = w.set(f"ashr {ints} {whole}, {constant(ints, 1)}")
-    rest = w.set(f"sub {ints} {whole}, {half}")
-    p = w.set(f"fmul {t} {p}, {_power_of_two(w, t, half)}")
-    p = w.set(f"fmul {t} {p}, {_power_of_two(w, t, rest)}")
-    is_nan = w.set(f"fcmp uno {t} {x}, {x}")
-    return _select(w, t, is_nan, x, p)
+    return n, r, w.set(f"fmul {t} {p}, {w.set(f'fmul {t} {r}, {r}')}")
+
+
+def _exp(w: Writer, t: Type, args: tuple[str, ...]) -> str:
+    return _exp_from(w, t, _limited(w, t, _limited(w, t, args[0], _LOWEST, "ogt"), 89.0, "olt"))
+
+
+def _exp_from(w: Writer, t: Type, x: str) -> str:
+    """x = n ln 2 + r, exp r by a polynomial, times 2**n; for x from -104 to 89."""
+    n, r, rest = _exp_parts(w, t, x)
+    y = w.set(f"fadd {t} {w.set(f'fadd {t} {r}, {rest}')}, {constant(t, 1.0)}")
+    return _scaled(w, t, y, n)
 
 
 def _log(w: Writer, t: Type, args: tuple[str, ...]) -> str:
@@ -275,39 +286,34 @@ def _log(w: Writer, t: Type, args: tuple[str, ...]) -> str:
 
 
 def _sigmoid(w: Writer, t: Type, args: tuple[str, ...]) -> str:
-    """With e = exp -|x|, which never overflows: 1 / (1 + e), and e / (1 + e) below 0."""
+    """With e = exp -|x|, which never overflows: q = e / (1 + e) below 0, 1 - q from there on.
+
+    q is taken as e - e q, which makes less of what rounding lost of 1 + e, and of q.
+    """
     (x,) = args
     minus = w.set(f"fneg {t} {w.intrinsic('fabs', t, x)}")
-    e = _exp(w, t, (minus,)) if t.element == "float" else str(vectors.write(w, "exp", t, (minus,)))
+    if t.element == "float":
+        e = _exp_from(w, t, _limited(w, t, minus, _LOWEST, "ogt"))
+    else:
+        e = str(vectors.write(w, "exp", t, (minus,)))
     one = constant(t, 1.0)
+    q = w.set(f"fdiv {t} {e}, {w.set(f'fadd {t} {e}, {one}')}")
+    q = w.intrinsic("fma", t, w.set(f"fneg {t} {e}"), q, e)
     below_zero = w.set(f"fcmp olt {t} {x}, {constant(t, 0.0)}")
-    total = w.set(f"fadd {t} {e}, {one}")
-    q = w.set(f"fdiv {t} {_select(w, t, below_zero, e, one)}, {total}")
-    # what rounding lost of 1 + e, times q / (1 + e), taken back
-    lost = w.set(f"fsub {t} {e}, {w.set(f'fsub {t} {total}, {one}')}")
-    inverse = _select(w, t, below_zero, w.set(f"fsub {t} {one}, {q}"), q)
-    share = w.set(f"fmul {t} {lost}, {inverse}")
-    return w.set(f"fsub {t} {q}, {w.set(f'fmul {t} {q}, {share}')}")
+    return _select(w, t, below_zero, q, w.set(f"fsub {t} {one}, {q}"))
 
 
 def _tanh(w: Writer, t: Type, args: tuple[str, ...]) -> str:
-    """A polynomial near 0, 1 - 2 / (exp 2|x| + 1) elsewhere."""
+    """(1 - e) / (1 + e) with e = exp(-2|x|) = 2**n (1 + q), of which neither sum sees a rounded e."""
     (x,) = args
-    size = w.intrinsic("fabs", t, x)
-    z = w.set(f"fmul {t} {x}, {x}")
-    p = _polynomial(
-        w, t, z,
-        (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1),
-    )  # fmt: skip
-    p = w.set(f"fmul {t} {p}, {z}")
-    near = w.intrinsic("fma", t, p, x, x)
-    double = w.set(f"fadd {t} {size}, {size}")
-    e = _exp(w, t, (double,))
-    e = w.set(f"fadd {t} {e}, {constant(t, 1.0)}")
-    e = w.set(f"fdiv {t} {constant(t, 2.0)}, {e}")
-    far = w.set(f"fsub {t} {constant(t, 1.0)}, {e}")
-    small = w.set(f"fcmp olt {t} {size}, {constant(t, 0.625)}")
-    return w.intrinsic("copysign", t, _select(w, t, small, near, far), x)
+    minus = w.set(f"fmul {t} {w.intrinsic('fabs', t, x)}, {constant(t, -2.0)}")
+    n, r, rest = _exp_parts(w, t, _limited(w, t, minus, -40.0, "ogt"))
+    q, one = w.set(f"fadd {t} {r}, {rest}"), constant(t, 1.0)
+    scale = _scaled(w, t, one, n)
+    minus_scale = w.set(f"fneg {t} {scale}")
+    less = w.intrinsic("fma", t, minus_scale, q, w.set(f"fsub {t} {one}, {scale}"))
+    more = w.intrinsic("fma", t, scale, q, w.set(f"fadd {t} {one}, {scale}"))
+    return w.intrinsic("copysign", t, w.set(f"fdiv {t} {less}, {more}"), x)
 
 
 def _erf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
@@ -331,7 +337,7 @@ def _erf(w: Writer, t: Type, args: tuple[str, ...]) -> str:
         (-2.149611370e-05, 4.39106374208e-04, -4.193611092294e-03, 2.5178967813602e-02, -1.083724786003553e-01,
          -6.332626121873602e-01, -1.12955683039, 1.83444147541e-04),
     )  # fmt: skip
-    far = w.set(f"fsub {t} {constant(t, 1.0)}, {_exp(w, t, (q,))}")
+    far = w.set(f"fsub {t} {constant(t, 1.0)}, {_exp_from(w, t, q)}")
     far = w.intrinsic("copysign", t, far, x)
     small = w.set(f"fcmp olt {t} {size}, {constant(t, 1.0)}")
     result = _select(w, t, small, near, far)
