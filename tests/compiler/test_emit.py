@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from thalweg.compiler.cache import routines
-from thalweg.compiler.loops import Compute, Kernel, Load, Reduce, Store
+from thalweg.compiler.emit import emit
+from thalweg.compiler.loops import SHORT, Compute, Kernel, Load, Reduce, Store
 from thalweg.ir.dtype import bool_, float32, float64, int8, int64
 
 SIZES = [0, 1, 15, 16, 17, 33, 63, 64, 65, 130, 1000]
@@ -191,6 +192,55 @@ def test_softmax_of_rows_and_of_columns():
         e = np.exp(x.astype(np.float64))
         np.testing.assert_allclose(rows, e / e.sum(1, keepdims=True), 1e-5)
         np.testing.assert_allclose(columns, e / e.sum(0), 1e-5)
+
+
+def softmax_rows(short, stored):
+    """Softmax over rows, with or without room on the stack, that stores its exponentials or doesn't."""
+    code = (Load(0, float32, "step", True), Reduce("amax", float32, 0), Compute("sub", float32, (0, 1)),
+            Compute("exp", float32, (2,)), Reduce("sum", float32, 3), Compute("div", float32, (3, 4)),
+            Store(1, float32, 5, "step", True))  # fmt: skip
+    more = (Store(2, float32, 3, "step", True),) if stored else ()
+    return Kernel(1, 1, True, code + more, short=short)
+
+
+def test_what_a_row_keeps_has_the_bits_of_what_is_computed_again():
+    for n, m in ((3, 5), (20, 64), (7, 100), (2, SHORT - 1), (2, SHORT)):
+        x = draw(float32, n, m)
+        found = []
+        for short in (False, True):
+            for stored in (False, True):
+                result, exponentials = np.zeros_like(x), np.zeros_like(x)
+                words = [n, m, 0, m, 1, 0, m, 1] + ([0, m, 1] if stored else [])
+                buffers = [x, result, exponentials][: 2 + stored]
+                call(softmax_rows(short, stored), buffers, words, n)
+                found.append(result.tobytes())
+        assert found == found[:1] * 4
+
+
+def test_a_costly_value_is_computed_once_if_it_was_stored_or_a_row_is_short():
+    """Twice in the text is once: whole vectors, and the masked rest of a row."""
+    times = {
+        (short, stored): emit(softmax_rows(short, stored), "f").count(
+            "call <16 x float> @llvm.rint"
+        )
+        for short in (False, True)
+        for stored in (False, True)
+    }
+    assert times == {(False, False): 4, (True, False): 2, (False, True): 2, (True, True): 2}
+
+
+def test_rows_too_long_to_be_kept_are_computed_again():
+    from thalweg.compiler.schedule import schedule
+    from thalweg.ir.aval import Aval
+    from thalweg.ir.builder import Builder
+    from thalweg.ir.primitive import Primitive
+
+    for length, short in ((SHORT, True), (SHORT + 1, False)):
+        b = Builder((Aval((3, length), float32),))
+        (x,) = b.inputs()
+        e = Primitive.registry["exp"](x - x.sum((1,), keepdim=True))
+        (step,) = schedule(b.finish((e / e.sum((1,), keepdim=True),))).steps
+        assert step.kernel.short is short
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])

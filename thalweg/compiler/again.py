@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from .loops import COSTLY
+
 if TYPE_CHECKING:
     from .schedule import Scheduler
 
@@ -16,14 +18,11 @@ _CHEAP = 3  # operations that are done again rather than their result stored
 _BEARABLE = 8  # so many, where that saves a large buffer
 _LARGE = 1 << 18  # bytes: less is still in the processor's cache, and little memory
 _ROW = 16  # how many times smaller a value is that takes no room beside another
-_COSTLY = {
-    "exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "log1p", "expm1", "div", "sqrt", "rsqrt",
-}  # fmt: skip
 
 
 def operations(primitive: str) -> int:
     """What an element of an elementwise primitive costs; an addition is 1."""
-    return 4 if primitive in _COSTLY else 1
+    return 4 if primitive in COSTLY else 1
 
 
 def is_cheap(scheduler: Scheduler, slot: int) -> bool:

@@ -8,6 +8,7 @@ from ..ir.dtype import DType, bool_, int64
 from . import math
 from .loops import (
     LANES,
+    SHORT,
     Compute,
     Constant,
     Coordinate,
@@ -16,6 +17,7 @@ from .loops import (
     Reduce,
     Statement,
     Store,
+    arguments,
 )
 from .text import Type, Writer, constant, type_of
 
@@ -48,17 +50,11 @@ class _Emitter:
         self.vector_dim = self.dims - 1 if kernel.vector_inner else kernel.outer - 1
         if kernel.vector_inner and not kernel.inner:
             self.vector_dim = -1  # a kernel of scalars
-        self.inner = [False] * len(self.code)
-        self.stage = [0] * len(self.code)
-        self.varies = [False] * len(self.code)
-        for k, s in enumerate(self.code):
-            args = _arguments(s)
-            self.stage[k] = max((self.stage[a] for a in args), default=0) + isinstance(s, Reduce)
-            if isinstance(s, Load | Coordinate | Store):
-                self.inner[k] = s.inner
-            elif not isinstance(s, Reduce):
-                self.inner[k] = any(self.inner[a] for a in args)
-            self.varies[k] = self._differs(s)
+        self.inner = kernel.inside
+        self.walk = 0  # the number of the walk that is being written
+        self.varies: list[bool] = []
+        for s in self.code:
+            self.varies.append(self._differs(s))
 
     def _differs(self, s: Statement) -> bool:
         """Whether a value is another in each lane."""
@@ -66,7 +62,7 @@ class _Emitter:
             return not self.kernel.vector_inner
         own = isinstance(s, Load | Store) and s.along != "still"
         own |= isinstance(s, Coordinate) and s.dim == self.vector_dim
-        return own or any(self.varies[a] for a in _arguments(s))
+        return own or any(self.varies[a] for a in arguments(s))
 
     def module(self, name: str, attributes: str) -> str:
         self._read_arguments()
@@ -140,16 +136,13 @@ class _Emitter:
 
     def _at_points(self, points: list[_Point]) -> None:
         """Everything that happens at one outer point, or at sixteen of them, or at several times sixteen."""
-        sinks: dict[int, list[int]] = {}
-        for k, s in enumerate(self.code):
-            if isinstance(s, Reduce) or (isinstance(s, Store) and self.inner[k]):
-                sinks.setdefault(self.stage[k] - isinstance(s, Reduce), []).append(k)
-        for stage in sorted(sinks):
-            self._walk_inner(sinks[stage], points)
+        for walk, sinks in enumerate(self.kernel.walks):
+            self.walk = walk
+            self._walk_inner(sinks, points)
         for point in points:
             for k, s in enumerate(self.code):
                 if isinstance(s, Store) and not self.inner[k]:
-                    self._store(k, s, [self._value(a, point) for a in _arguments(s)], point)
+                    self._store(k, s, [self._value(a, point) for a in arguments(s)], point)
 
     def _walk_inner(self, sinks: list[int], points: list[_Point]) -> None:
         """One walk over the inner dimensions, for these Reduces and Stores."""
@@ -187,13 +180,13 @@ class _Emitter:
     def _outer_needs(self, sinks: list[int]) -> list[int]:
         """The outer values that inner code reads."""
         found: set[int] = set()
-        todo = [a for k in sinks for a in _arguments(self.code[k])]
+        todo = [a for k in sinks for a in arguments(self.code[k])]
         while todo:
             k = todo.pop()
             if not self.inner[k]:
                 found.add(k)
             else:
-                todo += _arguments(self.code[k])
+                todo += arguments(self.code[k])
         return sorted(found)
 
     def _inner(
@@ -215,7 +208,7 @@ class _Emitter:
     def _at_inner_point(self, outer: _Point, point: _Point, sinks: list[int]) -> None:
         for k in sinks:
             s = self.code[k]
-            args = [self._seen(a, outer, point) for a in _arguments(s)]
+            args = [self._seen(a, outer, point) for a in arguments(s)]
             if isinstance(s, Store):
                 self._store(k, s, args, point)
             elif isinstance(s, Reduce):
@@ -230,14 +223,43 @@ class _Emitter:
             t = type_of(self._dtype(k), point.lanes)
             return self.w.splat(t, value) if point.lanes > outer.lanes else value
         if k not in point.known:
-            args = [self._seen(a, outer, point) for a in _arguments(self.code[k])]
-            point.known[k] = self._write(k, args, point)
+            point.known[k] = self._evaluated(k, outer, point)
         return point.known[k]
+
+    def _evaluated(self, k: int, outer: _Point, point: _Point) -> str:
+        """Value ``k`` at an inner point: computed, or read where an earlier walk has left it."""
+        first = self.kernel.again.get(k, self.walk)
+        store = self.kernel.stores.get(k)
+        if first < self.walk and store is not None:
+            s = self.code[store]
+            assert isinstance(s, Store)
+            return self._load(store, Load(s.buffer, s.dtype, s.along, True), [], point)
+        kept = self._kept(k, point) if k in self.kernel.again and store is None else None
+        t = type_of(self._dtype(k), point.lanes)
+        if first < self.walk and kept is not None:
+            return self.w.set(f"load {t}, ptr {kept}, align 64")
+        args = [self._seen(a, outer, point) for a in arguments(self.code[k])]
+        value = self._write(k, args, point)
+        if kept is not None:
+            self.w.do(f"store {t} {value}, ptr {kept}, align 64")
+        return value
+
+    def _kept(self, k: int, point: _Point) -> str | None:
+        """Where on the stack a value of this point is kept; None if a row may be too long."""
+        if not self.kernel.short:
+            return None
+        element = type_of(self._dtype(k), 1)
+        row, place = f"%row{k}", f"  %row{k} = alloca [{SHORT} x {element}], align 64"
+        if place not in self.w.slots:
+            self.w.slots.append(place)
+        return self.w.set(
+            f"getelementptr {element}, ptr {row}, i64 {point.indices[self.vector_dim]}"
+        )
 
     def _value(self, k: int, point: _Point) -> str:
         """Value ``k`` at an outer point."""
         if k not in point.known:
-            args = [self._value(a, point) for a in _arguments(self.code[k])]
+            args = [self._value(a, point) for a in arguments(self.code[k])]
             point.known[k] = self._write(k, args, point)
         return point.known[k]
 
@@ -425,16 +447,6 @@ class _Emitter:
                 value = _joined(w, s.op, s.dtype, half, *parts)
             lanes //= 2
         return value, Type(t.element, 1)
-
-
-def _arguments(s: Statement) -> tuple[int, ...]:
-    if isinstance(s, Compute):
-        return s.args
-    if isinstance(s, Store):
-        return s.arg, *s.at
-    if isinstance(s, Load):
-        return s.at
-    return (s.arg,) if isinstance(s, Reduce) else ()
 
 
 def _accumulator(s: Reduce, lanes: int) -> Type:

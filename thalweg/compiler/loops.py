@@ -9,7 +9,8 @@ has inner=0.
 ``code`` is in single assignment: a value is named by its index. A value is of *inner* level if it is a
 Load or Coordinate marked inner or computed from one; a Reduce takes it to *outer* level. A value's stage is
 the number of Reduces that lie one after another beneath it; for each stage the inner dimensions are walked once,
-evaluating what that stage's Reduces and Stores need (elementwise values are evaluated again rather than kept).
+evaluating what that stage's Reduces and Stores need. What an earlier walk has evaluated is evaluated again if it is
+cheap; if it is ``COSTLY`` it is read again where it was stored, or from the stack, if a row is ``short``.
 
 Note: a kernel's arguments. ``kernel(table, meta, begin, end)``: ``table`` holds the addresses of all buffers of
 a program; ``meta`` is an array of int64: the place in ``table`` of each of the kernel's buffers; the extents of
@@ -31,10 +32,19 @@ the loops, row-major; points that differ in the shared dimension, or in the vect
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..ir.dtype import DType
 
 LANES = 16
+SHORT = 4096  # elements of a row of which values may be kept on the stack
+COSTLY = frozenset(
+    {
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+        "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "sigmoid", "pow", "atan2", "hypot", "fmod", "div", "sqrt",
+        "rsqrt",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,13 +113,19 @@ Statement = Load | Constant | Coordinate | Compute | Reduce | Store
 
 @dataclass(frozen=True)
 class Kernel:
-    """One loop nest; see the module's text. ``shared``: the outer dimension that threads divide, -1 for none."""
+    """One loop nest; see the module's text.
+
+    Attributes:
+        shared: the outer dimension that threads divide, -1 for none.
+        short: whether the one inner dimension has at most ``SHORT`` elements.
+    """
 
     outer: int
     inner: int
     vector_inner: bool
     code: tuple[Statement, ...]
     shared: int = 0
+    short: bool = False
 
     def __str__(self) -> str:
         dims = [f"outer{d}" for d in range(self.outer)] + [f"inner{d}" for d in range(self.inner)]
@@ -127,3 +143,64 @@ class Kernel:
     @property
     def n_buffers(self) -> int:
         return 1 + max((s.buffer for s in self.code if isinstance(s, Load | Store)), default=-1)
+
+    @cached_property
+    def inside(self) -> list[bool]:
+        """For each statement whether it is of inner level."""
+        found: list[bool] = []
+        for s in self.code:
+            if isinstance(s, Load | Coordinate | Store):
+                found.append(s.inner)
+            else:
+                found.append(not isinstance(s, Reduce) and any(found[a] for a in arguments(s)))
+        return found
+
+    @cached_property
+    def walks(self) -> list[list[int]]:
+        """For each stage that has some, its Reduces and inner Stores."""
+        stage: list[int] = []
+        sinks: dict[int, list[int]] = {}
+        for k, s in enumerate(self.code):
+            below = max((stage[a] for a in arguments(s)), default=0)
+            stage.append(below + isinstance(s, Reduce))
+            if isinstance(s, Reduce) or (isinstance(s, Store) and s.inner):
+                sinks.setdefault(below, []).append(k)
+        return [sinks[n] for n in sorted(sinks)]
+
+    @cached_property
+    def again(self) -> dict[int, int]:
+        """The costly inner values that several walks need, each with the number of the first one."""
+        first: dict[int, int] = {}
+        found: dict[int, int] = {}
+        for walk, sinks in enumerate(self.walks):
+            todo = [a for k in sinks for a in arguments(self.code[k])]
+            while todo:
+                k = todo.pop()
+                s = self.code[k]
+                if not self.inside[k] or k in found:
+                    continue
+                first.setdefault(k, walk)
+                if first[k] < walk and isinstance(s, Compute) and s.op in COSTLY:
+                    found[k] = first[k]
+                else:
+                    todo += arguments(s)
+        return found
+
+    @cached_property
+    def stores(self) -> dict[int, int]:
+        """Inner values that are stored row by row, each with its Store."""
+        return {
+            s.arg: k for k, s in enumerate(self.code)
+            if isinstance(s, Store) and s.inner and s.along == "step" and not s.at and s.op == "set"
+        }  # fmt: skip
+
+
+def arguments(s: Statement) -> tuple[int, ...]:
+    """The values that a statement reads."""
+    if isinstance(s, Compute):
+        return s.args
+    if isinstance(s, Store):
+        return s.arg, *s.at
+    if isinstance(s, Load):
+        return s.at
+    return (s.arg,) if isinstance(s, Reduce) else ()

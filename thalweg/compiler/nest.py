@@ -11,7 +11,7 @@ from ..ir.aval import Shape
 from ..ir.dtype import DType, bool_, int64
 from .access import Access, dense_strides
 from .group import Group, Watch
-from .loops import Compute, Constant, Coordinate, Kernel, Load, Reduce, Statement, Store
+from .loops import SHORT, Compute, Constant, Coordinate, Kernel, Load, Reduce, Statement, Store
 from .picking import Numbers, Pick, Put
 from .plan import KernelStep
 
@@ -282,6 +282,8 @@ class _Nest:
                 statement = replace(statement, dim=dim_of[statement.dim])
             code.append(statement)
         kernel = Kernel(len(outer), len(folded), vector_inner, tuple(code), shared)
+        if vector_inner and len(folded) == 1 and kernel.again.keys() - kernel.stores.keys():
+            kernel = replace(kernel, short=self.shape[folded[0]] <= SHORT)
         count = words[shared] if free else 1
         work = prod(self.shape) * len(code)
         writes = tuple([s for s in self.buffers if s in self.group.stored])

@@ -24,7 +24,9 @@ from .pool import pool
 from .spare import LARGE, spare
 
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
-_LIGHT = 1 << 20  # work up to which a program stays on the calling thread, and keeps no worker awake
+_LIGHT = (
+    1 << 20
+)  # work up to which a program stays on the calling thread, and keeps no worker awake
 _FAMILY = 4  # programs of one graph that assume whole numbers
 _SHARED = 1 << 16  # work of a kernel from which threads share it
 
