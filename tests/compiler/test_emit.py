@@ -194,6 +194,29 @@ def test_softmax_of_rows_and_of_columns():
         np.testing.assert_allclose(columns, e / e.sum(0), 1e-5)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="protects pages through Linux's C library")
+@pytest.mark.parametrize("columns", [1, 15, 16, 33, 255, 256, 257, 600])
+def test_columns_with_much_code_are_summed_in_wide_pieces_with_the_same_bits(columns):
+    """Thirty changes of sign and a bias of 0 leave what is summed as it is."""
+    chain = [Load(0, float32, "step", True), Load(1, float32, "step", False)]
+    chain.append(Compute("add", float32, (0, 1)))
+    chain += [Compute("neg", float32, (n,)) for n in range(2, 32)]
+    last = len(chain) - 1
+    tail = [Reduce("sum", float32, last), Store(2, float32, last + 1, "step", False)]
+    kernel = Kernel(1, 1, False, (*chain, *tail, Store(3, float32, last, "step", True)))
+    assert "%sums" in emit(kernel, "f") and "%sums" not in emit(
+        reduction("sum", float32, False), "f"
+    )
+    x, bias = at_page_end(draw(float32, 37, columns)), at_page_end(np.zeros(columns, np.float32))
+    sums, copy = at_page_end(np.zeros(columns, np.float32)), at_page_end(np.zeros_like(x))
+    words = [columns, 37, 0, 1, columns, 0, 1, 0, 0, 1, 0, 0, 1, columns]
+    call(kernel, [x, bias, sums, copy], words, columns)
+    expected = np.zeros(columns, np.float32)
+    call(reduction("sum", float32, False), [x, expected], [columns, 37, 0, 1, columns, 0, 1, 0], columns)  # fmt: skip
+    np.testing.assert_array_equal(sums, expected)
+    np.testing.assert_array_equal(copy, x)
+
+
 def softmax_rows(short, stored):
     """Softmax over rows, with or without room on the stack, that stores its exponentials or doesn't."""
     code = (Load(0, float32, "step", True), Reduce("amax", float32, 0), Compute("sub", float32, (0, 1)),

@@ -24,7 +24,7 @@ from .text import Type, Writer, constant, type_of
 _LANE_NUMBERS = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
 _INDICES = Type("i64", LANES)
 _MASK = Type("i1", LANES)
-_TOGETHER, _MUCH_CODE = 4, 24
+_TOGETHER, _MUCH_CODE, _WIDE = 4, 24, 16
 
 
 def emit(kernel: Kernel, name: str, attributes: str = "") -> str:
@@ -105,10 +105,70 @@ class _Emitter:
             with self.w.loop(start, stop) as index:
                 self._outer(dim + 1, _Point({**point.indices, dim: index}, 1, None))
             return
+        if self._is_wide():
+            self._wide(start, stop, point)
+            return
         # columns that are reduced side by side: their loads hide each other's latency
         together = _TOGETHER if self.kernel.inner and len(self.code) <= _MUCH_CODE else 1
         for indices, mask in self._vectors(start, stop, together):
             self._at_points([_Point({**point.indices, dim: i}, LANES, mask) for i in indices])
+
+    # Columns in wide pieces
+
+    def _is_wide(self) -> bool:
+        """Whether columns are summed in pieces of ``_WIDE`` vectors: where there is too much code to write several."""
+        kernel = self.kernel
+        folds = [s for s in self.code if isinstance(s, Reduce)]
+        many = kernel.inner and len(self.code) > _MUCH_CODE and len(kernel.walks) == 1
+        moved = any(isinstance(s, Load | Store) and s.at for s in self.code)
+        return bool(many) and not moved and all(s.op == "sum" for s in folds)
+
+    def _wide(self, start: str, stop: str, point: _Point) -> None:
+        """The sums of columns, the rows of a piece being read one after another; accumulators lie on the stack."""
+        w, (sinks,) = self.w, self.kernel.walks
+        sums = [(k, s) for k in sinks if isinstance(s := self.code[k], Reduce)]
+        for k, s in sums:
+            t = _accumulator(s, 1)
+            w.slots.append(f"  %sums{k} = alloca [{_WIDE * LANES} x {t}], align 64")
+        with w.loop(start, stop, _WIDE * LANES) as first:
+            reach = w.set(f"add i64 {first}, {_WIDE * LANES}")
+            piece = (first, w.intrinsic("smin", Type("i64", 1), reach, stop))
+            for outer in self._columns(piece, point, sums):
+                for k, s in sums:
+                    t = _accumulator(s, LANES)
+                    w.do(f"store {t} {constant(t, 0)}, ptr {outer.places[k]}, align 64")
+            self._rows(self.kernel.outer, {}, piece, point, sums)
+            for outer in self._columns(piece, point, sums):
+                self._take_totals(sums, outer)
+                self._write_outer(outer)
+
+    def _columns(
+        self, piece: tuple[str, str], point: _Point, sums: list[tuple[int, Reduce]]
+    ) -> Iterator[_Point]:
+        """The vectors of a piece, with the places of their sums."""
+        for (index,), mask in self._vectors(*piece):
+            inside = _Point({**point.indices, self.vector_dim: index}, LANES, mask)
+            at = self.w.set(f"sub i64 {index}, {piece[0]}")
+            for k, s in sums:
+                t = _accumulator(s, 1)
+                inside.places[k] = self.w.set(f"getelementptr {t}, ptr %sums{k}, i64 {at}")
+            yield inside
+
+    def _rows(
+        self, dim: int, indices: dict[int, str], piece: tuple[str, str], point: _Point,
+        sums: list[tuple[int, Reduce]],
+    ) -> None:  # fmt: skip
+        """The loops over inner dimensions from ``dim`` on, and within them over a piece's columns."""
+        if dim < self.dims:
+            with self.w.loop("0", self.extents[dim]) as index:
+                self._rows(dim + 1, {**indices, dim: index}, piece, point, sums)
+            return
+        (sinks,) = self.kernel.walks
+        for outer in self._columns(piece, point, sums):
+            for k in self._outer_needs(sinks):
+                self._value(k, outer)
+            inside = _Point({**outer.indices, **indices}, LANES, outer.mask)
+            self._at_inner_point(outer, inside, sinks)
 
     def _vectors(
         self, start: str, stop: str, together: int = 1
@@ -140,9 +200,13 @@ class _Emitter:
             self.walk = walk
             self._walk_inner(sinks, points)
         for point in points:
-            for k, s in enumerate(self.code):
-                if isinstance(s, Store) and not self.inner[k]:
-                    self._store(k, s, [self._value(a, point) for a in arguments(s)], point)
+            self._write_outer(point)
+
+    def _write_outer(self, point: _Point) -> None:
+        """The Stores at an outer point."""
+        for k, s in enumerate(self.code):
+            if isinstance(s, Store) and not self.inner[k]:
+                self._store(k, s, [self._value(a, point) for a in arguments(s)], point)
 
     def _walk_inner(self, sinks: list[int], points: list[_Point]) -> None:
         """One walk over the inner dimensions, for these Reduces and Stores."""
