@@ -24,7 +24,8 @@ from .text import Type, Writer, constant, type_of
 _LANE_NUMBERS = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
 _INDICES = Type("i64", LANES)
 _MASK = Type("i1", LANES)
-_TOGETHER, _MUCH_CODE, _WIDE = 4, 24, 16
+_TOGETHER, _MUCH_CODE, _WIDE = 4, 24, 32
+_ROWS_AHEAD = 8
 
 
 def emit(kernel: Kernel, name: str, attributes: str = "") -> str:
@@ -168,7 +169,21 @@ class _Emitter:
             for k in self._outer_needs(sinks):
                 self._value(k, outer)
             inside = _Point({**outer.indices, **indices}, LANES, outer.mask)
+            self._fetch_rows(inside)
             self._at_inner_point(outer, inside, sinks)
+
+    def _fetch_rows(self, point: _Point) -> None:
+        """Ask for what a point some rows further on reads: a piece is too short for the processor to see it coming."""
+        w, last = self.w, self.dims - 1
+        later = w.set(f"add i64 {point.indices[last]}, {_ROWS_AHEAD}")
+        there = _Point({**point.indices, last: later}, LANES, point.mask)
+        for k, s in enumerate(self.code):
+            if isinstance(s, Load) and s.inner and s.along == "step" and s.dtype is not bool_:
+                place, _ = self._spot(k, s, type_of(s.dtype, 1).element, [], there)
+                w.declared["llvm.prefetch.p0"] = (
+                    "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+                )
+                w.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
 
     def _vectors(
         self, start: str, stop: str, together: int = 1
