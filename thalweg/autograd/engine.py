@@ -141,8 +141,7 @@ class _Plan:
 
     def free(self) -> None:
         for node in self.walk.nodes:
-            if node.saved:
-                node.saved = None
+            node.free()
 
 
 def ones(aval: Any) -> Value:

@@ -90,6 +90,6 @@ def walk_again(root: Node, nr: int, grad: Value | None, retain_graph: bool) -> b
             leaf._grad._write(value)
     if not retain_graph:
         for node in nodes:
-            if node.saved:
+            if node.saved if node.frees is None else node.frees:  # free(), without the call
                 node.saved = None
     return True

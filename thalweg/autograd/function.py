@@ -8,7 +8,7 @@ from ..runtime.state import state
 from ..tensor.core import TensorCore
 from ..tensor.dispatch import alias
 from ..tensor.node import Node
-from .slow_road import zeros_of
+from .slow_road import FREED, zeros_of
 
 
 class FunctionCtx:
@@ -18,7 +18,7 @@ class FunctionCtx:
     materialize_grads = True
 
     def __init__(self) -> None:
-        self._saved: tuple[Any, ...] = ()
+        self._saved: tuple[Any, ...] | None = ()
         self._constant: tuple[Any, ...] = ()
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -27,6 +27,9 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
+        """What ``forward`` kept; RuntimeError after a walk that freed it."""
+        if self._saved is None:
+            raise RuntimeError(FREED)
         return self._saved
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
@@ -49,6 +52,9 @@ class _FunctionNode(Node):
     plain = False
     ctx: FunctionCtx
     function: type[Function]
+
+    def free(self) -> None:
+        self.ctx._saved = None
 
     def apply(self, incoming: list[Any], create_graph: bool) -> list[Any]:
         """The gradients that the user's ``backward`` gives, one for each operand."""

@@ -135,8 +135,7 @@ def _walk(
                 _arrive(grads, edge, g)
     if not retain_graph:
         for node in order:
-            if node.saved:
-                node.free()
+            node.free()
     return [] if capture is None else [grads.get(place) for place in capture]
 
 

@@ -19,14 +19,20 @@ class Op:
     ``shows`` are the operands that the node's ``next_functions`` lists, in PyTorch's order; None: all. A pair
     (name, operands) among them stands for a node that PyTorch has there and that is part of this one here, None
     for an operand that only PyTorch has.
+    ``frees`` says whether a walk over the node frees it, so that a second one is an error; None: if it saved
+    anything.
     """
 
     def __init__(
-        self, function: Callable[..., Any], node: str, shows: tuple[Shown, ...] | None = None
+        self,
+        function: Callable[..., Any],
+        node: str,
+        shows: tuple[Shown, ...] | None = None,
+        frees: bool | None = None,
     ) -> None:
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self.function, self.node, self.shows = function, node, shows
+        self.function, self.node, self.shows, self.frees = function, node, shows, frees
 
     def __call__(self, *operands: Any) -> Any:
         return self.function(*operands)
@@ -35,9 +41,11 @@ class Op:
         return f"<op {self.__name__}>"
 
 
-def op(node: str, shows: tuple[Shown, ...] | None = None) -> Callable[[Callable[..., Any]], Op]:
-    """Make a function over Vars an Op whose tape node is called ``node`` and lists what ``shows`` says."""
-    return lambda function: Op(function, node, shows)
+def op(
+    node: str, shows: tuple[Shown, ...] | None = None, frees: bool | None = None
+) -> Callable[[Callable[..., Any]], Op]:
+    """Make a function over Vars an Op whose tape node is called ``node``; see Op for ``shows`` and ``frees``."""
+    return lambda function: Op(function, node, shows, frees)
 
 
 def per_reduction(

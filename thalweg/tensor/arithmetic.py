@@ -33,14 +33,14 @@ def _scaled(y: Var, dtype: DType, alpha: Var | None) -> Var:
     return y & factor if dtype is bool_ else y * factor
 
 
-@op("AddBackward0", (0, 1))
+@op("AddBackward0", (0, 1), frees=False)
 def _add(x: Var, y: Var, alpha: Var | None = None) -> Var:
     x, y = promoted(x, y)
     y = _scaled(y, x.dtype, alpha)
     return x | y if x.dtype is bool_ else x + y
 
 
-@op("SubBackward0", (0, 1))
+@op("SubBackward0", (0, 1), frees=False)
 def _sub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     if bool_ in (x.dtype, y.dtype):
         raise RuntimeError(
@@ -50,12 +50,12 @@ def _sub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     return x - _scaled(y, x.dtype, alpha)
 
 
-@op("RsubBackward1", (0,))
+@op("RsubBackward1", (0,), frees=False)
 def _rsub(x: Var, y: Var, alpha: Var | None = None) -> Var:
     return _sub(y, x, alpha)
 
 
-_rsub_tensor = Op(_rsub.function, "RsubBackward0", (0, 1))
+_rsub_tensor = Op(_rsub.function, "RsubBackward0", (0, 1), frees=False)
 
 
 @op("MulBackward0")
@@ -308,7 +308,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     )
 
 
-@op("LerpBackward0", (0, 1))
+@op("LerpBackward0", (0, 1), frees=False)
 def _lerp(start: Var, end: Var, weight: Var) -> Var:
     if not (start.dtype.is_floating_point and end.dtype.is_floating_point):
         raise NotImplementedError("lerp: only for floating types: convert the tensors first")
@@ -318,7 +318,7 @@ def _lerp(start: Var, end: Var, weight: Var) -> Var:
     return e.where(e.abs_(weight) < 0.5, near, far)
 
 
-_lerp_tensor = Op(_lerp.function, "LerpBackward1")
+_lerp_tensor = Op(_lerp.function, "LerpBackward1", frees=True)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:

@@ -199,7 +199,7 @@ class Tape:
     __slots__ = ("kind", "vjp", "ends", "saved_inputs", "saved_outputs", "avals", "floating")
 
     def __init__(self, op: Op, vjp: Vjp, avals: tuple[Aval, ...], wanted: list[bool]) -> None:
-        self.kind = Node.kind(op.node, op.shows)
+        self.kind = Node.kind(op.node, op.shows, op.frees)
         self.vjp, self.avals = vjp, avals
         ends = [k is not None for k in vjp.reaches]
         self.ends = None if ends == wanted else ends

@@ -46,7 +46,7 @@ def _index(x: Var, *operands: Any) -> Var:
     return i.index(x.permute(order), *indices, axis=axis, signed=True)
 
 
-@op("IndexPutBackward0", (0, 1))
+@op("IndexPutBackward0", (0, 1), frees=True)
 def _index_put(x: Var, value: Var, *operands: Any) -> Var:
     *indices, axes, accumulate = operands
     order, axis = _front(x.ndim, axes)

@@ -42,6 +42,7 @@ class Node:
     is_leaf: ClassVar[bool] = False
     n_tensors: ClassVar[int | None] = None  # of a view's operands only the first is a tensor
     shows: ClassVar[tuple[Shown, ...] | None] = None  # what next_functions lists; see Op
+    frees: ClassVar[bool | None] = None  # whether a walk frees it; None: if it saved anything
 
     vjp: Vjp | None
     next: tuple[Edge | None, ...]
@@ -68,12 +69,15 @@ class Node:
         self.stamp = next(stamps)
 
     @classmethod
-    def kind(cls, name: str, shows: tuple[Shown, ...] | None = None) -> type[Node]:
+    def kind(
+        cls, name: str, shows: tuple[Shown, ...] | None = None, frees: bool | None = None
+    ) -> type[Node]:
         """The class of nodes called ``name``, as ``type(y.grad_fn).__name__`` shows it."""
-        key = (cls, name, shows)
+        key = (cls, name, shows, frees)
         found = cls.kinds.get(key)
         if found is None:
-            found = cls.kinds[key] = type(name, (cls,), {"__slots__": (), "shows": shows})
+            body = {"__slots__": (), "shows": shows, "frees": frees}
+            found = cls.kinds[key] = type(name, (cls,), body)
         return found
 
     def name(self) -> str:
@@ -141,8 +145,9 @@ class Node:
         )
 
     def free(self) -> None:
-        """Let go of what was saved; a second backward then fails."""
-        self.saved = None
+        """After a walk: let go of what was saved, so that a second one fails, where PyTorch's node does."""
+        if self.saved if self.frees is None else self.frees:
+            self.saved = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"

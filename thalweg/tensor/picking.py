@@ -111,7 +111,7 @@ def _identity(mode: str, dtype: DType) -> Any:
     return limits.min if mode == "amax" else limits.max
 
 
-@op("ScatterReduceBackward0", (0, 2))
+@op("ScatterReduceBackward0", (0, 2), frees=True)
 def _scatter_reduce(
     x: Var, index: Var, src: Var, axis: int, reduce: str, include_self: bool
 ) -> Var:

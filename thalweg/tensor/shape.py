@@ -36,7 +36,7 @@ def _expand(x: Var, shape: Shape) -> Var:
     return x.broadcast_to(shape)
 
 
-@op("SelectBackward0")
+@op("SelectBackward0", frees=False)
 def _strided(x: Var, offset: Var, shape: Shape, strides: Shape) -> Var:
     """Elements of the dense ``x`` at ``strides`` from an offset that is known at the run."""
     return strided(x, offset, shape=shape, strides=strides)
@@ -50,9 +50,9 @@ _squeeze_all = Op(_view.function, "SqueezeBackward0")
 _squeeze = Op(_view.function, "SqueezeBackward1")
 _squeeze_many = Op(_view.function, "SqueezeBackward2")
 _alias = Op(_view.function, "AliasBackward0")
-_slice = Op(_strided.function, "SliceBackward0")
-_diagonal = Op(_strided.function, "DiagonalBackward0")
-_unfold = Op(_strided.function, "UnfoldBackward0")
+_slice = Op(_strided.function, "SliceBackward0", frees=False)
+_diagonal = Op(_strided.function, "DiagonalBackward0", frees=False)
+_unfold = Op(_strided.function, "UnfoldBackward0", frees=False)
 _as_strided = Op(strided_at, "AsStridedBackward0")
 _clone_dense = Op(lambda x: x, "CloneBackward0")
 

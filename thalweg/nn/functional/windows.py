@@ -267,7 +267,7 @@ def max_pool2d_with_indices(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     return max_pool2d(input, *args, **{**kwargs, "return_indices": True})
 
 
-@op("AvgPool2DBackward0")
+@op("AvgPool2DBackward0", frees=True)
 def _avg_pool(
     x: Var,
     kernel: Any,
@@ -293,12 +293,13 @@ _AVG_POOL = {
         _avg_pool.function,
         "SqueezeBackward1",
         (("AvgPool2DBackward0", (("UnsqueezeBackward0", (0,)),)),),
+        True,
     ),
     2: _avg_pool,
-    3: Op(_avg_pool.function, "AvgPool3DBackward0"),
+    3: Op(_avg_pool.function, "AvgPool3DBackward0", frees=True),
 }
 _mean_of_all = Op(_avg_pool.function, "MeanBackward1")
-_adaptive_mean = Op(_avg_pool.function, "AdaptiveAvgPool2DBackward0")
+_adaptive_mean = Op(_avg_pool.function, "AdaptiveAvgPool2DBackward0", frees=True)
 
 
 def _literal(x: Var, array: Any) -> Var:
@@ -452,7 +453,7 @@ def _pad_constant(x: Var, value: Var, sides: Any) -> Var:
     return result
 
 
-@op("CopySlices")
+@op("CopySlices", frees=True)
 def _pad_by_copy(x: Var, sides: Any, mode: str) -> Var:
     for axis, (before, after) in enumerate(sides):
         if before or after:
@@ -480,7 +481,7 @@ def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
 
 _NAMES = {"reflect": "Reflection", "replicate": "Replication"}
 _PADS: dict[tuple[str, int], Op] = {
-    (mode, n): Op(_pad_by_copy.function, f"{name}Pad{n}DBackward0")
+    (mode, n): Op(_pad_by_copy.function, f"{name}Pad{n}DBackward0", frees=True)
     for mode, name in _NAMES.items()
     for n in (1, 2, 3)
 }
