@@ -9,6 +9,17 @@ import pytest
 
 import thalweg as tw
 
+from .test_node_table import DIFFERENT, EXPRESSIONS, _names
+
+# What the two keep of the operands differs: here the index of an expanded view, there that of a sum into places.
+KEPT_OTHERWISE = {
+    "x.take_along_dim(index, 1)",
+    "x.index_put((rows,), p[:2], accumulate=True)",
+    'x.scatter_reduce(1, index, p, "sum")',
+    "F.soft_margin_loss(x, p)",
+    "written(p, rows, x[:2])",
+}
+
 
 def _made(m: Any) -> Any:
     with m.inference_mode():
@@ -72,8 +83,38 @@ def _refused(m: Any) -> Any:
     return errors
 
 
+def _saved(m: Any) -> Any:
+    class Doubled(m.autograd.Function):  # type: ignore[misc,name-defined]
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            ctx.save_for_backward(y)
+            return x * 2
+
+    x, made = m.ones(3, requires_grad=True), _made(m)
+    refused = (
+        lambda: x * made,
+        lambda: made.data * x,
+        lambda: Doubled.apply(x, made),
+        lambda: x * made.view(1, 3),
+    )
+    allowed = (
+        x + made,
+        x * made.clone(),
+        m.nn.functional.l1_loss(x, made),
+        Doubled.apply(x.detach(), made),
+    )
+    with m.no_grad():
+        quiet = x * made
+    errors = []
+    for function in refused:
+        with pytest.raises(RuntimeError) as raised:
+            function()
+        errors.append(str(raised.value)[:46])
+    return errors, [t.requires_grad for t in allowed], quiet.tolist()
+
+
 SCENARIOS: tuple[Callable[[Any], Any], ...] = (
-    _made_in_mode, _views, _new_tensors, _within, _refused,
+    _made_in_mode, _views, _new_tensors, _within, _refused, _saved,
 )  # fmt: skip
 
 
@@ -81,3 +122,37 @@ SCENARIOS: tuple[Callable[[Any], Any], ...] = (
 def test_as_in_pytorch(scenario: Callable[[Any], Any]) -> None:
     torch = pytest.importorskip("torch")
     assert scenario(tw) == scenario(torch)
+
+
+def _refusal(m: Any, expression: str) -> str:
+    """How an expression ends in which everything that does not require grad is an inference tensor."""
+    names = _names(m)
+    with m.inference_mode():
+        for name in ("p", "k", "rows", "labels", "mask", "index"):
+            names[name] = names[name].clone()
+    try:
+        eval(expression, names)
+    except RuntimeError as error:
+        return str(error)[:46]
+    return ""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_inference_tensors_are_refused_where_pytorch_saves_them() -> None:
+    torch = pytest.importorskip("torch")
+    expressions = EXPRESSIONS.strip().splitlines() + DIFFERENT.strip().splitlines()
+    differing = {e for e in expressions if _refusal(tw, e) != _refusal(torch, e)}
+    assert differing == KEPT_OTHERWISE
+
+
+def test_a_refused_operation_leaves_the_step_whole() -> None:
+    w = tw.nn.Parameter(tw.ones(3))
+    with tw.inference_mode():
+        made = tw.full((3,), 2.0)
+    for _ in range(4):
+        w.grad = None
+        loss = (w * w).sum()
+        with pytest.raises(RuntimeError, match=r"clone\(\) it outside of inference mode"):
+            w * made
+        loss.backward()
+        assert w.grad.tolist() == [2.0] * 3

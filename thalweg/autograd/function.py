@@ -7,6 +7,7 @@ from typing import Any
 from ..runtime.state import state
 from ..tensor.core import TensorCore
 from ..tensor.dispatch import alias
+from ..tensor.modes import check_saved
 from ..tensor.node import Node
 from .slow_road import FREED, zeros_of
 
@@ -113,6 +114,7 @@ class Function:
 
     @classmethod
     def _taped(cls, ctx: FunctionCtx, args: tuple[Any, ...], results: Any) -> Any:
+        check_saved(ctx._saved or ())
         many = results if isinstance(results, tuple) else (results,)
         edges = tuple(a._edge() if isinstance(a, TensorCore) else None for a in args)
         outputs = [r for r in many if isinstance(r, TensorCore)]

@@ -15,7 +15,7 @@ from ..runtime.state import state
 from ..runtime.trace import Position, trie
 from ..runtime.value import Storage, Value, number, realized
 from .core import TensorCore
-from .modes import made_now
+from .modes import InferenceStorage, check_saved, made_now
 from .node import Node, stamps
 from .view import View
 
@@ -116,7 +116,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
         edges.append(edge)
         bit += bit
     if not lazy or here.eager:
-        return _at_once(op, statics, operands, edges, wanted if taping else 0)
+        return _at_once(op, statics, args, operands, edges, wanted if taping else 0)
     if not (wanted and taping):
         return _untaped(trace.record(op, operands, statics)[1])
     marks[0] = wanted
@@ -128,7 +128,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     tape = position.tape or _tape_at(position, op, wanted)
     if tape is NO_TAPE:
         return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
-    node = _node(tape, operands, edges, values)
+    node = _node(tape, args, operands, edges, values)
     node.position, node.generation, node.depth = position, generation, position.depth
     if len(values) > 1:
         return _several(tape, node, values)
@@ -137,10 +137,12 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     return t
 
 
-def _node(tape: Tape, operands: Any, edges: Any, values: list[Value]) -> Node:
+def _node(tape: Tape, args: Any, operands: Any, edges: Any, values: list[Value]) -> Node:
     """A node as Node.__init__ makes one, which would cost more than all that it does."""
     if tape.ends is not None:
         edges = [e if flows else None for e, flows in zip(edges, tape.ends, strict=True)]
+    if InferenceStorage.exists:
+        check_saved(args[k] for k in tape.saved_inputs)
     saved: list[Any] = []
     for k in tape.saved_inputs:
         saved.append(operands[k])
@@ -152,13 +154,13 @@ def _node(tape: Tape, operands: Any, edges: Any, values: list[Value]) -> Node:
     return node
 
 
-def _at_once(op: Op, statics: Statics, operands: Any, edges: Any, wanted: int) -> Any:
+def _at_once(op: Op, statics: Statics, args: Any, operands: Any, edges: Any, wanted: int) -> Any:
     """Compute, and note on the tape what is asked for."""
     values = execute(op, operands, statics)
     tape = tape_of(op, graph_of(op, operands, statics), wanted) if wanted else NO_TAPE
     if tape is NO_TAPE:
         return _untaped(values)
-    node = _node(tape, operands, edges, values)
+    node = _node(tape, args, operands, edges, values)
     node.position, node.generation, node.depth = None, 0, 0
     if len(values) > 1:
         return _several(tape, node, values)

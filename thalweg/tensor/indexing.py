@@ -25,6 +25,7 @@ from .core import TensorCore
 from .creation import from_array, infer_array
 from .dispatch import derived, dispatch, wrap
 from .inplace import assign, check_writable, instead, put
+from .modes import made_of
 from .picking import PickMethods, bounded, is_plain
 from .shape import alias_of, ravel, selected, sliced, unsqueeze
 
@@ -217,7 +218,7 @@ def _masked(
             f"{list(here.shape)} at index {asked}"
         )
     for offset, places in enumerate(np.nonzero(mask._array())):
-        indices.append((axis + offset, from_array(places)))
+        indices.append((axis + offset, made_of(from_array(places), mask)))
     return here, axis + mask.ndim, asked + mask.ndim
 
 

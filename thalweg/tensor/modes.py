@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from ..runtime.state import state
@@ -69,14 +69,34 @@ class enable_grad(_BareMode):
 
 
 class InferenceStorage(Storage):
-    """The storage of a tensor made in inference mode, and so of all its views."""
+    """The storage of a tensor made in inference mode, and so of all its views. ``exists``: there ever was one."""
+
+    exists: ClassVar[bool] = False
 
 
 def made_now(t: Any) -> Any:
     """``t``, just made: an inference tensor if inference mode is on."""
     if state.here.inference:
         t._storage.__class__ = InferenceStorage
+        InferenceStorage.exists = True
     return t
+
+
+def made_of(t: Any, source: Any) -> Any:
+    """``t``, an index that ``source``, a mask, was turned into: an inference tensor if that is one."""
+    if type(source._storage) is InferenceStorage:
+        t._storage.__class__ = InferenceStorage
+    return t
+
+
+def check_saved(tensors: Iterable[Any]) -> None:
+    """RuntimeError where one of what the tape is to keep is an inference tensor."""
+    for t in tensors:
+        if type(getattr(t, "_storage", None)) is InferenceStorage:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward: clone() it outside of inference mode first, or make "
+                f"it under no_grad() instead: a tensor of shape {list(t.shape)}"
+            )
 
 
 class inference_mode(_Mode):

@@ -18,6 +18,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import dispatch
 from .inplace import assign, check_writable, inplace
+from .modes import made_of
 from .reduce import wrap_dim
 from .shape import expand, ravel
 
@@ -456,7 +457,8 @@ def _truths(name: str, mask: TensorCore, input: TensorCore) -> tuple[Any, tuple[
     if mask.dtype is not bool_:
         raise RuntimeError(f"{name}: expected BoolTensor for mask, got {mask.dtype}")
     shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
-    return from_array(np.flatnonzero(np.broadcast_to(mask._array(), shape))), shape
+    places = from_array(np.flatnonzero(np.broadcast_to(mask._array(), shape)))
+    return made_of(places, mask), shape
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:

@@ -140,6 +140,10 @@ def l1_loss(
     """Absolute differences of input and target (any shapes that broadcast); () by default."""
     _warn_sizes(input, target)
     how = _reduction(reduction, size_average, reduce)
+    if target.is_inference():
+        target = (
+            target.clone()
+        )  # PyTorch's tape keeps the difference only, so such a target is allowed
     return dispatch(_L1[how], (input, target), (how,))
 
 
