@@ -68,13 +68,15 @@ def realized(array: Array) -> Value:
 
 
 def number(value: bool | int | float) -> Value:
-    """A run-time scalar of a Python number."""
+    """A run-time scalar of a Python number; TypeError for what is none."""
     if type(value) is float:
         return Value(WEAK_FLOAT, value)
     if isinstance(value, bool | np.bool_):
         return Value(WEAK_BOOL, bool(value))
     if isinstance(value, int | np.integer):
         return Value(WEAK_INT, int(value))
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"expected a tensor or a number, got {type(value).__name__}: {value!r}")
     return Value(WEAK_FLOAT, float(value))
 
 

@@ -369,20 +369,19 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     return dispatch(_round_at if decimals else _round, (input,), (decimals,))
 
 
-@op("NanToNumBackward0")
-def _nan_to_num(x: Var, nan: float, posinf: float, neginf: float) -> Var:
-    def full(value: float) -> Var:
-        return x.builder.constant(value, x.dtype)
-
-    if not x.dtype.is_floating_point:
-        return x
-    kept = e.where(e.isnan(x), full(nan), x)
-    kept = e.where(x.eq(float("inf")), full(posinf), kept)
-    return e.where(x.eq(float("-inf")), full(neginf), kept)
+@op("NanToNumBackward0", (0,))
+def _nan_to_num(x: Var, nan: Var, posinf: Var, neginf: Var) -> Var:
+    """The replacements are operands: as a static, 0.0 would be -0.0, and no NaN another."""
+    kept = e.where(e.isnan(x), nan.astype(x.dtype), x)
+    kept = e.where(x.eq(float("inf")), posinf.astype(x.dtype), kept)
+    return e.where(x.eq(float("-inf")), neginf.astype(x.dtype), kept)
 
 
 def nan_to_num(
-    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
 ) -> Tensor:
     """NaN and the infinities replaced; by default with 0 and the type's largest and smallest numbers."""
     if not input.dtype.is_floating_point:
@@ -390,7 +389,7 @@ def nan_to_num(
     limits = np.finfo(input.dtype.numpy)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
-    return dispatch(_nan_to_num, (input,), (nan, high, low))
+    return dispatch(_nan_to_num, (input, 0.0 if nan is None else nan, high, low))
 
 
 def isclose(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..ir.aval import broadcast_shapes
 from ..ir.builder import Var
-from ..ops.composite import Op, Shown, op
+from ..ops.composite import Op, Shown, kind_of, op
 from ..ops.contraction import matmul as _product
+from ..ops.elementwise import where
 from .core import TensorCore
 from .dispatch import dispatch
 
@@ -135,33 +137,63 @@ dot = _ranked("dot", 1, 1, "(K,) by (K,) gives () the sum of products.")
 bmm = _ranked("bmm", 3, 3, "(B, N, K) @ (B, K, M) gives (B, N, M).")
 
 
-@op("AddmmBackward0")
-def _addmm(bias: Var, x: Var, y: Var, beta: Any, alpha: Any) -> Var:
+@op("AddmmBackward0", (0, 1, 2))
+def _addmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
+    """The factors are operands, so that they may vary from step to step; None: 1. Nothing of what a beta of 0
+    takes away is seen, not even a NaN."""
     product = multiplied(x, y)
-    product = product if alpha == 1 else product * alpha
-    return product + (bias if beta == 1 else bias * beta)
+    if kind_of(product.dtype) == "bool":
+        raise NotImplementedError("addmm: not implemented for bool: convert the tensors first")
+    _same_dtype(bias, product)
+    if broadcast_shapes(bias.shape, product.shape) != product.shape:
+        raise RuntimeError(
+            f"addmm: the input of shape {list(bias.shape)} does not expand to the product's {list(product.shape)}"
+        )
+    if alpha is not None:
+        product = product * alpha.astype(product.dtype)
+    if beta is not None:
+        factor = beta.astype(bias.dtype)
+        bias = where(factor.eq(0), bias.zeros_like(), bias * factor)
+    return product + bias
+
+
+_addmv = Op(_addmm.function, "AddmvBackward0", _addmm.shows)
+_baddbmm = Op(_addmm.function, "BaddbmmBackward0", _addmm.shows)
+
+
+def _added(
+    name: str,
+    applied: Op,
+    ranks: tuple[int, int],
+    operands: tuple[Any, Any, Any],
+    beta: Any,
+    alpha: Any,
+) -> Any:
+    """``applied`` on an input and two factors, which must have these ranks."""
+    found = operands[1].ndim, operands[2].ndim
+    if found != ranks:
+        raise RuntimeError(f"{name}: expected factors of {ranks} axes, got {found}")
+    factors = [f.item() if isinstance(f, TensorCore) else f for f in (beta, alpha)]  # type: ignore[attr-defined]
+    return dispatch(applied, (*operands, *(None if f == 1 else f for f in factors)))
 
 
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; (N, K) by (K, M), input broadcasts to (N, M)."""
-    return dispatch(_addmm, (input, mat1, mat2), (beta, alpha))
-
-
-_addmv, _baddbmm = Op(_addmm.function, "AddmvBackward0"), Op(_addmm.function, "BaddbmmBackward0")
+    return _added("addmm", _addmm, (2, 2), (input, mat1, mat2), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``; (N, K) by (K,)."""
-    return dispatch(_addmv, (input, mat, vec), (beta, alpha))
+    return _added("addmv", _addmv, (2, 1), (input, mat, vec), beta, alpha)
 
 
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2)``; (B, N, K) by (B, K, M)."""
-    return dispatch(_baddbmm, (input, batch1, batch2), (beta, alpha))
+    return _added("baddbmm", _baddbmm, (3, 3), (input, batch1, batch2), beta, alpha)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""Activation functions."""
+"""Activation functions.
+
+Note: slopes and bounds. A number that becomes an element or a factor is a run-time operand (a 0-d Var), not a static:
+it may vary without a new graph, and 0.0 and -0.0, which are equal as keys, stay what they are.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 from ...ir.builder import Var
 from ...ir.dtype import DType
 from ...ops import elementwise as e
-from ...ops.composite import Op, op
+from ...ops.composite import op
 from ...ops.movement import slice_
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
@@ -41,14 +45,14 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return _finish(p.relu(input), input, inplace)
 
 
-@op("LeakyReluBackward0")
-def _leaky_relu(x: Var, slope: float) -> Var:
-    return e.where(x > 0, x, x * slope)
+@op("LeakyReluBackward0", (0,))
+def _leaky_relu(x: Var, slope: Var) -> Var:
+    return x * e.where(x > 0, _like(x, 1.0), slope.astype(x.dtype))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, ``negative_slope`` * x elsewhere; any shape in, the same out."""
-    return _finish(dispatch(_leaky_relu, (input,), (float(negative_slope),)), input, inplace)
+    return _finish(dispatch(_leaky_relu, (input, float(negative_slope))), input, inplace)
 
 
 @op("PreluKernelBackward0")
@@ -63,29 +67,36 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return dispatch(_prelu, (input, weight))
 
 
-@op("EluBackward0")
-def _elu(x: Var, alpha: float, scale: float, input_scale: float) -> Var:
-    negative = e.expm1(e.where(x > 0, _like(x, 0.0), x) * input_scale) * (alpha * scale)
-    return e.where(x > 0, x * scale if scale != 1 else x, negative)
+@op("EluBackward0", (0,))
+def _elu(x: Var, factor: Var, scale: float) -> Var:
+    below = x <= 0
+    negative = e.expm1(e.where(below, x, _like(x, 0.0))) * factor.astype(x.dtype)
+    return e.where(below, negative, x * scale if scale != 1 else x)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x) - 1) elsewhere; any shape in, the same out."""
-    return _finish(dispatch(_elu, (input,), (float(alpha), 1.0, 1.0)), input, inplace)
+    return _finish(dispatch(_elu, (input, float(alpha)), (1.0,)), input, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled ELU with the constants of Klambauer et al. 2017; any shape in, the same out."""
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    return _finish(dispatch(_elu, (input,), (alpha, scale, 1.0)), input, inplace)
+    return _finish(dispatch(_elu, (input, alpha * scale), (scale,)), input, inplace)
 
 
-_celu = Op(_elu.function, "CeluBackward0")
+@op("CeluBackward0", (0,))
+def _celu(x: Var, alpha: Var, inverse: Var) -> Var:
+    below = x <= 0
+    bent = e.where(below, x, _like(x, 0.0)) * inverse.astype(x.dtype)
+    return e.where(below, e.expm1(bent) * alpha.astype(x.dtype), x)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)); any shape in, the same out."""
-    return _finish(dispatch(_celu, (input,), (float(alpha), 1.0, 1.0 / alpha)), input, inplace)
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: celu: alpha is 0, and x is divided by it")
+    return _finish(dispatch(_celu, (input, float(alpha), 1.0 / alpha)), input, inplace)
 
 
 @op("GeluBackward0")
@@ -131,17 +142,17 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _finish(dispatch(_mish, (input,)), input, inplace)
 
 
-@op("SoftplusBackward0")
-def _softplus(x: Var, beta: float, threshold: float) -> Var:
+@op("SoftplusBackward0", (0,))
+def _softplus(x: Var, beta: Var, threshold: Var) -> Var:
+    beta, threshold = beta.astype(x.dtype), threshold.astype(x.dtype)
     scaled = x * beta
-    return e.where(
-        scaled > threshold, x, e.log1p(e.exp(e.minimum(scaled, _like(x, threshold)))) / beta
-    )
+    beyond = scaled > threshold
+    return e.where(beyond, x, e.log1p(e.exp(e.where(beyond, _like(x, 0.0), scaled))) / beta)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta * x)) / beta, and x itself beyond the threshold; any shape in, the same out."""
-    return dispatch(_softplus, (input,), (float(beta), float(threshold)))
+    return dispatch(_softplus, (input, float(beta), float(threshold)))
 
 
 @op("LogSigmoidBackward0")
@@ -164,10 +175,11 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - p.tanh(input)
 
 
-@op("HardtanhBackward0")
-def _hardtanh(x: Var, low: float, high: float) -> Var:
+@op("HardtanhBackward0", (0,))
+def _hardtanh(x: Var, low: Var, high: Var) -> Var:
+    low, high = low.astype(x.dtype), high.astype(x.dtype)
     inside = (x > low) & (x < high)
-    bounded = e.where(x <= low, _like(x, low), _like(x, high))
+    bounded = e.where(x <= low, low, high)
     return e.where(inside | x.ne(x), x, bounded)
 
 
@@ -177,7 +189,7 @@ def hardtanh(
     """x limited to [min_val, max_val]; any shape in, the same out."""
     if min_val > max_val:
         raise ValueError(f"min_val cannot be greater than max_val: {min_val} > {max_val}")
-    return _finish(dispatch(_hardtanh, (input,), (min_val, max_val)), input, inplace)
+    return _finish(dispatch(_hardtanh, (input, min_val, max_val)), input, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -207,34 +219,39 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _finish(dispatch(_hardswish, (input,)), input, inplace)
 
 
-@op("ThresholdBackward0")
-def _threshold(x: Var, threshold: float, value: float) -> Var:
-    return e.where(x > threshold, x, _like(x, value))
+@op("ThresholdBackward0", (0,))
+def _threshold(x: Var, threshold: Var, value: Var) -> Var:
+    return e.where(x <= threshold.astype(x.dtype), value.astype(x.dtype), x)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where above ``threshold``, ``value`` elsewhere; any shape in, the same out."""
-    return _finish(dispatch(_threshold, (input,), (threshold, value)), input, inplace)
+    """``value`` where x is not above ``threshold``, x elsewhere, a NaN too; any shape in, the same out."""
+    return _finish(dispatch(_threshold, (input, threshold, value)), input, inplace)
 
 
-@op("HardshrinkBackward0")
-def _hardshrink(x: Var, lambd: float) -> Var:
+@op("HardshrinkBackward0", (0,))
+def _hardshrink(x: Var, lambd: Var) -> Var:
+    lambd = lambd.astype(x.dtype)
     return e.where((x >= -lambd) & (x <= lambd), x.zeros_like(), x)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """0 within [-lambd, lambd], x elsewhere; any shape in, the same out."""
-    return dispatch(_hardshrink, (input,), (float(lambd),))
+    return dispatch(_hardshrink, (input, float(lambd)))
 
 
-@op("SoftshrinkBackward0")
-def _softshrink(x: Var, lambd: float) -> Var:
-    return e.where(x > lambd, x - lambd, e.where(x < -lambd, x + lambd, x * 0))
+@op("SoftshrinkBackward0", (0,))
+def _softshrink(x: Var, lambd: Var) -> Var:
+    lambd = lambd.astype(x.dtype)
+    inside = (x >= -lambd) & (x <= lambd)
+    return e.where(inside, x * 0, e.where(x > 0, x - lambd, x + lambd))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x moved toward 0 by ``lambd``; any shape in, the same out."""
-    return dispatch(_softshrink, (input,), (float(lambd),))
+    """x moved toward 0 by ``lambd``, which is not negative; any shape in, the same out."""
+    if not 0 <= lambd < math.inf:
+        raise RuntimeError(f"softshrink: lambd must be in [0, inf), got {lambd}")
+    return dispatch(_softshrink, (input, float(lambd)))
 
 
 @op("GluBackward0")
