@@ -75,7 +75,7 @@ def number(value: bool | int | float) -> Value:
         return Value(WEAK_BOOL, bool(value))
     if isinstance(value, int | np.integer):
         return Value(WEAK_INT, int(value))
-    if not hasattr(value, "__float__"):
+    if not hasattr(value, "__float__") or isinstance(value, np.ndarray):
         raise TypeError(f"expected a tensor or a number, got {type(value).__name__}: {value!r}")
     return Value(WEAK_FLOAT, float(value))
 

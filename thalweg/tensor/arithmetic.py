@@ -1,4 +1,4 @@
-"""Arithmetic and elementwise functions, and Tensor's operators."""
+"""Arithmetic and elementwise functions of pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64
 from ..ops import elementwise as e
 from ..ops.composite import Op, floating, op, promoted
-from . import pointwise as p
 from .core import TensorCore
 from .creation import from_array
 from .dispatch import dispatch
@@ -420,75 +419,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
     )
 
 
-def _reflected(function: Any) -> Any:
-    return lambda self, other: function(other, self)
-
-
-def _operator(function: Any, name: str) -> Any:
-    """An operator: NotImplemented for what is no number, tensor or array, so that Python asks the other side."""
-
-    def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, TensorCore | bool | int | float):
-            return function(self, other)
-        if isinstance(other, np.ndarray | np.generic):
-            return function(self, from_array(np.array(other)))
-        return NotImplemented
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = function.__doc__
-    return method
-
-
-def _rpow(input: Tensor, other: Any) -> Tensor:
-    """``other ** input``."""
-    return pow(other, input)
-
-
-def _rdiv(input: Tensor, other: Any) -> Tensor:
-    """``other / input``, by the reciprocal, as PyTorch rounds it."""
-    return mul(p.reciprocal(input), other)
-
-
 class ArithmeticMethods(TensorCore):
-    """Tensor's operators, and its methods of pairs of elements."""
-
-    __add__ = __radd__ = _operator(add, "__add__")
-    __sub__ = _operator(sub, "__sub__")
-    __rsub__ = _operator(rsub, "__rsub__")
-    __mul__ = __rmul__ = _operator(mul, "__mul__")
-    __truediv__ = _operator(div, "__truediv__")
-    __rtruediv__ = _operator(_rdiv, "__rtruediv__")
-    __floordiv__ = _operator(floor_divide, "__floordiv__")
-    __rfloordiv__ = _operator(_reflected(floor_divide), "__rfloordiv__")
-    __mod__ = _operator(remainder, "__mod__")
-    __rmod__ = _operator(_reflected(remainder), "__rmod__")
-    __pow__ = _operator(pow, "__pow__")
-    __rpow__ = _operator(_rpow, "__rpow__")
-    __neg__ = p.neg
-    __abs__ = p.abs
-    __invert__ = p.bitwise_not
-    __and__ = __rand__ = _operator(bitwise_and, "__and__")
-    __or__ = __ror__ = _operator(bitwise_or, "__or__")
-    __xor__ = __rxor__ = _operator(bitwise_xor, "__xor__")
-    __lshift__ = _operator(bitwise_left_shift, "__lshift__")
-    __rshift__ = _operator(bitwise_right_shift, "__rshift__")
-    __eq__ = _operator(eq, "__eq__")
-    __ne__ = _operator(ne, "__ne__")
-    __hash__ = object.__hash__
-    __lt__ = _operator(lt, "__lt__")
-    __le__ = _operator(le, "__le__")
-    __gt__ = _operator(gt, "__gt__")
-    __ge__ = _operator(ge, "__ge__")
-    __iadd__ = inplace(add)
-    __isub__ = inplace(sub)
-    __imul__ = inplace(mul)
-    __itruediv__ = inplace(div)
-    __ifloordiv__ = inplace(floor_divide)
-    __imod__ = inplace(remainder)
-    __ipow__ = inplace(pow)
-    __iand__ = inplace(bitwise_and)
-    __ior__ = inplace(bitwise_or)
-    __ixor__ = inplace(bitwise_xor)
+    """Tensor's methods of pairs of elements."""
 
     add = add
     sub = sub

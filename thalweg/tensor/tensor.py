@@ -19,6 +19,7 @@ from .inplace import overwrite
 from .linear_algebra import ProductMethods
 from .logarithms import LogarithmMethods
 from .norms import NormMethods
+from .operators import OperatorMethods
 from .parts import PartMethods
 from .pointwise import PointwiseMethods
 from .random import RandomMethods
@@ -31,6 +32,7 @@ from .statistics import StatisticsMethods
 
 
 class Tensor(
+    OperatorMethods,
     ArithmeticMethods,
     PointwiseMethods,
     ReduceMethods,
