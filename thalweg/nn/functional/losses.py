@@ -3,178 +3,23 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from ...ir.builder import Var
-from ...ir.dtype import bool_, int64, uint8
+from ...ir.dtype import int64, uint8
 from ...ops import elementwise as e
-from ...ops.composite import Op, op, per_reduction, promoted
+from ...ops.composite import Op, op, per_reduction
 from ...ops.lookup import take_class
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 from .activations import log_softmax
+from .regression import reduced, reduced_tensor, reduction_of
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cosine_similarity",
-    "cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
-    "margin_ranking_loss", "mse_loss", "nll_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss",
-    "soft_margin_loss", "triplet_margin_loss",
+    "cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss", "kl_div", "margin_ranking_loss", "nll_loss",
+    "pairwise_distance", "poisson_nll_loss", "soft_margin_loss", "triplet_margin_loss",
 ]  # fmt: skip
-
-_REDUCTIONS = ("none", "mean", "sum")
-
-
-def _reduction(reduction: str, size_average: Any = None, reduce: Any = None) -> str:
-    """``reduction``, or what the two older flags mean."""
-    if size_average is not None or reduce is not None:
-        warnings.warn(
-            "size_average and reduce args will be deprecated, please use reduction instead.",
-            stacklevel=3,
-        )
-        if reduce is False:
-            return "none"
-        return "sum" if size_average is False else "mean"
-    if reduction not in _REDUCTIONS:
-        raise ValueError(
-            f"{reduction} is not a valid value for reduction: choose one of {', '.join(_REDUCTIONS)}"
-        )
-    return reduction
-
-
-def reduced(losses: Var, reduction: str) -> Var:
-    """Each loss, their sum, or their mean (NaN of nothing)."""
-    if reduction == "none":
-        return losses
-    total = losses.sum()
-    if reduction == "sum":
-        return total
-    return total / losses.size if losses.size else total * math.nan
-
-
-def _reduced_tensor(losses: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return losses
-    return losses.sum() if reduction == "sum" else losses.mean()
-
-
-# Regression
-
-
-@op("MseLossBackward0")
-def _mse(x: Var, y: Var, reduction: str) -> Var:
-    x, y = promoted(x, y)
-    difference = x - y
-    return reduced(difference * difference, reduction)
-
-
-@op("")
-def _l1(x: Var, y: Var, reduction: str) -> Var:
-    if bool_ in (x.dtype, y.dtype):
-        raise RuntimeError("l1_loss: a bool tensor has no differences: convert it to numbers first")
-    x, y = promoted(x, y)
-    return reduced(e.abs_(x - y), reduction)
-
-
-_DIFFERENCE = ("SubBackward0", (0, 1))
-_L1 = per_reduction(_l1.function, "AbsBackward0", (_DIFFERENCE,))
-
-
-@op("SmoothL1LossBackward0")
-def _smooth_l1(x: Var, y: Var, reduction: str, beta: float) -> Var:
-    x, y = promoted(x, y)
-    size = e.abs_(x - y)
-    if beta == 0:
-        return reduced(size, reduction)
-    return reduced(e.where(size < beta, size * size * 0.5 / beta, size - 0.5 * beta), reduction)
-
-
-@op("HuberLossBackward0")
-def _huber(x: Var, y: Var, reduction: str, delta: float) -> Var:
-    x, y = promoted(x, y)
-    size = e.abs_(x - y)
-    return reduced(
-        e.where(size <= delta, size * size * 0.5, (size - 0.5 * delta) * delta), reduction
-    )
-
-
-def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    if input._aval().shape != target._aval().shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
-        )
-
-
-def mse_loss(
-    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Squared differences.
-
-    Args:
-        input, target: any shapes that broadcast, normally the same.
-    Returns:
-        () by default; the broadcast shape with ``reduction="none"``.
-    """
-    _warn_sizes(input, target)
-    how = _reduction(reduction, size_average, reduce)
-    if weight is not None:
-        losses = dispatch(_mse, (input, target), ("none",)) * weight
-        return (
-            losses
-            if how == "none"
-            else losses.sum() / (weight.expand_as(losses).sum() if how == "mean" else 1)
-        )
-    return dispatch(_mse, (input, target), (how,))
-
-
-def l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """Absolute differences of input and target (any shapes that broadcast); () by default."""
-    _warn_sizes(input, target)
-    how = _reduction(reduction, size_average, reduce)
-    if target.is_inference():
-        target = (
-            target.clone()
-        )  # PyTorch's tape keeps the difference only, so such a target is allowed
-    return dispatch(_L1[how], (input, target), (how,))
-
-
-def smooth_l1_loss(
-    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-    beta: float = 1.0,
-) -> Tensor:  # fmt: skip
-    """d*d / (2 beta) where |d| < beta, |d| - beta/2 elsewhere; shapes as in ``l1_loss``. Source: Girshick 2015."""
-    _warn_sizes(input, target)
-    if beta < 0:
-        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
-    return dispatch(
-        _smooth_l1, (input, target), (_reduction(reduction, size_average, reduce), float(beta))
-    )
-
-
-def huber_loss(
-    input: Tensor,
-    target: Tensor,
-    reduction: str = "mean",
-    delta: float = 1.0,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """d*d / 2 where |d| <= delta, delta * (|d| - delta/2) elsewhere; shapes as in ``l1_loss``. Source: Huber 1964."""
-    _warn_sizes(input, target)
-    if delta <= 0:
-        raise RuntimeError(
-            f"huber_loss does not support non-positive values for delta, got {delta}"
-        )
-    return dispatch(_huber, (input, target), (_reduction(reduction), float(delta)))
-
 
 # Two classes
 
@@ -227,7 +72,7 @@ def binary_cross_entropy(
         raise RuntimeError(
             "all elements of input should be between 0 and 1: apply a sigmoid, or use the loss with logits"
         )
-    return dispatch(_bce, (input, target, weight), (_reduction(reduction, size_average, reduce),))
+    return dispatch(_bce, (input, target, weight), (reduction_of(reduction, size_average, reduce),))
 
 
 def _same_type(name: str, input: Tensor, target: Tensor) -> None:
@@ -255,7 +100,7 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
     target = target if target.dtype is input.dtype else target.to(input.dtype)
-    how = _reduction(reduction, size_average, reduce)
+    how = reduction_of(reduction, size_average, reduce)
     return dispatch(_bce_logits, (input, target, weight, pos_weight), (how,))
 
 
@@ -367,7 +212,7 @@ def nll_loss(
         IndexError: a target is outside [0, C) and is not ``ignore_index``.
     """
     _check_classes(input, target, weight, "nll_loss")
-    how = _reduction(reduction, size_average, reduce)
+    how = reduction_of(reduction, size_average, reduce)
     classes = input.shape[1 if input.ndim > 1 else 0]
     ignoring = _has_ignored(target, classes, ignore_index)
     if input.ndim == 1:
@@ -397,7 +242,7 @@ def cross_entropy(
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    how = _reduction(reduction, size_average, reduce)
+    how = reduction_of(reduction, size_average, reduce)
     axis = 1 if input.ndim > 1 else 0
     if target.dtype.is_floating_point:
         return _with_probabilities(input, target, weight, how, label_smoothing, axis)
@@ -476,7 +321,9 @@ _KL_DIV = (
     per_reduction(
         _kl_div.function, "SubBackward0", (("XlogyBackward0", (1, 1)), ("MulBackward0", (1, 0)))
     ),
-    per_reduction(_kl_div.function, "MulBackward0", (("ExpBackward0", (1,)), _DIFFERENCE)),
+    per_reduction(
+        _kl_div.function, "MulBackward0", (("ExpBackward0", (1,)), ("SubBackward0", (0, 1)))
+    ),
 )
 
 
@@ -491,7 +338,7 @@ def kl_div(
     Returns:
         () by default; "batchmean" divides the sum by the first size.
     """
-    how = reduction if reduction == "batchmean" else _reduction(reduction, size_average, reduce)
+    how = reduction if reduction == "batchmean" else reduction_of(reduction, size_average, reduce)
     return dispatch(_KL_DIV[bool(log_target)][how], (input, target), (how, log_target))
 
 
@@ -504,7 +351,7 @@ def poisson_nll_loss(
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         losses = losses + stirling.masked_fill(target <= 1, 0)
-    return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
+    return reduced_tensor(losses, reduction_of(reduction, size_average, reduce))
 
 
 def gaussian_nll_loss(
@@ -521,8 +368,8 @@ def gaussian_nll_loss(
         raise ValueError("var has negative entry/entries")
     spread = spread.clamp(min=eps)
     losses = 0.5 * (spread.log() + (input - target) ** 2 / spread)
-    return _reduced_tensor(
-        losses + 0.5 * math.log(2 * math.pi) if full else losses, _reduction(reduction)
+    return reduced_tensor(
+        losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction_of(reduction)
     )
 
 
@@ -534,8 +381,8 @@ def soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """log(1 + exp(-target * input)), targets 1 or -1; any shape, () by default."""
-    return _reduced_tensor(
-        (-target * input).exp().log1p(), _reduction(reduction, size_average, reduce)
+    return reduced_tensor(
+        (-target * input).exp().log1p(), reduction_of(reduction, size_average, reduce)
     )
 
 
@@ -546,7 +393,7 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1; any shape, () by default."""
     far = (margin - input).clamp(min=0)
     losses = input.masked_fill(target == -1, 0) + far.masked_fill(target == 1, 0)
-    return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
+    return reduced_tensor(losses, reduction_of(reduction, size_average, reduce))
 
 
 def margin_ranking_loss(
@@ -555,7 +402,7 @@ def margin_ranking_loss(
 ) -> Tensor:  # fmt: skip
     """max(0, -target * (input1 - input2) + margin); shapes that broadcast, () by default."""
     losses = (-target * (input1 - input2) + margin).clamp_min(0)
-    return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
+    return reduced_tensor(losses, reduction_of(reduction, size_average, reduce))
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -573,7 +420,7 @@ def cosine_embedding_loss(
     losses = (1 - cosine).masked_fill(target == -1, 0) + (cosine - margin).clamp(min=0).masked_fill(
         target == 1, 0
     )
-    return _reduced_tensor(losses, _reduction(reduction, size_average, reduce))
+    return reduced_tensor(losses, reduction_of(reduction, size_average, reduce))
 
 
 def pairwise_distance(
@@ -594,6 +441,6 @@ def triplet_margin_loss(
     )
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
-    return _reduced_tensor(
-        (near - far + margin).clamp(min=0), _reduction(reduction, size_average, reduce)
+    return reduced_tensor(
+        (near - far + margin).clamp(min=0), reduction_of(reduction, size_average, reduce)
     )
