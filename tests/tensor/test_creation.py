@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -155,3 +156,43 @@ def test_devices() -> None:
     assert tw.zeros(1, device="cpu").tolist() == tw.zeros(1, device=tw.device("cpu")).tolist()
     with pytest.raises(Exception, match="cuda"):
         tw.zeros(1, device="cuda")
+
+
+LARGE: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "tensor": lambda m, v, t: m.tensor([v], dtype=t),
+    "tensor of both": lambda m, v, t: m.tensor([1, v], dtype=t),
+    "full": lambda m, v, t: m.full((1,), v, dtype=t),
+    "full_like": lambda m, v, t: m.full_like(m.ones(1, dtype=t), v),
+    "new_full": lambda m, v, t: m.ones(1, dtype=t).new_full((1,), v),
+    "fill_": lambda m, v, t: m.zeros(1, dtype=t).fill_(v),
+    "setitem": lambda m, v, t: _written(m.zeros(2, dtype=t), v),
+    "masked_fill": lambda m, v, t: m.ones(1, dtype=t).masked_fill(m.tensor([True]), v),
+    "where": lambda m, v, t: m.where(m.tensor([True]), m.ones(1, dtype=t), v),
+    "clamp": lambda m, v, t: m.ones(1, dtype=t).clamp(v),
+}
+NUMBERS = (300, -1, -300, 2**31, 2**63 - 1, -(2**63), 2**63, 2**65, 10**400, 1e10, 1e40, -1e40)
+SPECIAL = (math.nan, math.inf, -math.inf)
+TYPES = ("float32", "float64", "int64", "int32", "int8", "uint8", "bool")
+# uint64 is no type here: what PyTorch says of numbers that only it holds beside a bool tensor.
+NO_TYPE = {("where", 2**63, "bool"), ("clamp", 2**63, "bool")}
+
+
+def _written(t: Any, value: Any) -> Any:
+    t[0] = value
+    return t
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_numbers_that_a_type_cannot_hold(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    for value in (*NUMBERS, *SPECIAL):
+        for kind in TYPES:
+            outcomes = []
+            for m in (tw, torch):
+                try:
+                    result = LARGE[name](m, value, getattr(m, kind))
+                except (RuntimeError, ValueError, OverflowError, TypeError) as error:
+                    outcomes.append(type(error).__name__)
+                else:
+                    outcomes.append(repr((result.tolist(), str(result.dtype).split(".")[1])))
+            assert outcomes[0] == outcomes[1] or (name, value, kind) in NO_TYPE, (value, kind)

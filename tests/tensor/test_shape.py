@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -260,3 +262,9 @@ def test_a_selected_place_is_a_run_time_number():
         x = tw.ones(50, 2, requires_grad=True) * 1
         x[k].sum()
     assert len(trie.graphs) == before
+
+
+@pytest.mark.parametrize("size", [2.0, "2", None])
+def test_a_size_that_is_no_integer_is_refused(size: Any) -> None:
+    with pytest.raises(TypeError):
+        tw.ones(2).reshape(size)

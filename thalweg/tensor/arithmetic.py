@@ -15,6 +15,7 @@ from .creation import from_array
 from .dispatch import dispatch
 from .inplace import inplace
 from .pointwise import binary, give
+from .scalars import check_beside
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -282,11 +283,21 @@ _clamp_min = Op(_clamp.function, "ClampMinBackward1", (0, 1))
 _clamp_max = Op(_clamp.function, "ClampMaxBackward1", (0, 2))
 
 
+def _bound(value: Any, input: TensorCore) -> Any:
+    """A number as a bound: NaN as a tensor, which makes everything NaN."""
+    if value is None or -128 <= value <= 127:
+        return value
+    check_beside(value, input.dtype)
+    return value if value == value else from_array(np.asarray(np.float32(value)))
+
+
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
     """Each element limited to [min, max]; either bound may be a number, a tensor or None."""
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     by_tensor = isinstance(min, TensorCore) or isinstance(max, TensorCore)
+    if not by_tensor:
+        min, max = _bound(min, input), _bound(max, input)
     return give(dispatch(_clamp_by_tensor if by_tensor else _clamp, (input, min, max)), out)
 
 

@@ -16,6 +16,7 @@ from ..runtime.value import Storage, realized
 from .core import TensorCore, check_differentiable
 from .dispatch import wrap
 from .modes import made_now
+from .scalars import converted, scalar_of
 from .view import View
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def infer_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         d.from_numpy(array.dtype)
     else:
         array = _from_nested(data, dtype)
+        return array if dtype is None else converted(array, dtype)
     return array if dtype is None else np.asarray(array.astype(dtype.numpy, copy=False))
 
 
@@ -72,21 +74,39 @@ def _from_nested(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         raise TypeError("new(): invalid data type 'str': tensor() takes numbers")
     if probe is None:
         raise RuntimeError("tensor(): could not infer the dtype of NoneType: give numbers")
+    plain = _plain(data, tuple(shape), 0)
     try:
-        array = np.array(_plain(data, tuple(shape), 0))
+        array = np.array(plain)
+        if array.dtype.kind == "f" and (np.abs(array) >= 2.0**63).any():
+            array = np.array(plain, object)  # NumPy took long integers for floating numbers
     except OverflowError:
         raise ValueError(
             "Overflow when unpacking long long: a number does not fit in 64 bits"
         ) from None
-    if array.dtype == object and isinstance(probe, int):
-        raise ValueError("Overflow when unpacking long long: a number does not fit in 64 bits")
+    if array.dtype == object or array.dtype == np.uint64:
+        array = _of_long(array, dtype)
     if array.dtype == object or array.dtype.kind in "US":
         raise TypeError(f"tensor(): could not make numbers of {type(probe).__name__}")
     if isinstance(probe, np.ndarray | np.generic):
         return array
     if array.dtype.kind == "f" and array.dtype != get_default_dtype().numpy and dtype is None:
-        array = array.astype(get_default_dtype().numpy)
+        array = converted(array, get_default_dtype())
     return array
+
+
+def _of_long(array: np.ndarray[Any, Any], dtype: DType | None) -> np.ndarray[Any, Any]:
+    """Numbers of which some need more than 64 bits, or the sign's: for floating and bool elements only."""
+    flat = array.ravel().tolist()
+    if not all(isinstance(v, int | float) for v in flat):
+        return array
+    if dtype is None and not all(isinstance(v, int) for v in flat):
+        dtype = get_default_dtype()
+    if not any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in flat):
+        return np.array(flat, np.float64).reshape(array.shape)
+    if dtype is None or not (dtype.is_floating_point or dtype is d.bool_):
+        raise ValueError("Overflow when unpacking long long: a number does not fit in 64 bits")
+    kind = bool if dtype is d.bool_ else float
+    return np.array([kind(v) for v in flat]).reshape(array.shape)
 
 
 def _plain(data: Any, shape: tuple[int, ...], depth: int) -> Any:
@@ -194,7 +214,7 @@ def _filled(
     requires_grad: bool,
 ) -> Tensor:
     as_device(device)
-    return from_array(np.full(shape, fill, (dtype or get_default_dtype()).numpy), requires_grad)
+    return from_array(np.full(shape, scalar_of(fill, dtype or get_default_dtype())), requires_grad)
 
 
 def zeros(

@@ -27,6 +27,7 @@ from .dispatch import derived, dispatch, wrap
 from .inplace import assign, check_writable, instead, put
 from .modes import made_of
 from .picking import PickMethods, bounded, is_plain
+from .scalars import scalar_of
 from .shape import alias_of, ravel, selected, sliced, unsqueeze
 
 if TYPE_CHECKING:
@@ -326,7 +327,9 @@ def _as_value(input: TensorCore, value: Any) -> Any:
         raise TypeError(
             f"can't assign a {type(value).__name__} to a tensor of {input.dtype}: make a tensor of it with thalweg.tensor()"
         )
-    return from_array(np.asarray(value).astype(input.dtype.numpy))
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise ValueError("Overflow when unpacking long long: a number does not fit in 64 bits")
+    return from_array(np.asarray(scalar_of(value, input.dtype)))
 
 
 def _one_mask(input: TensorCore, key: Any) -> tuple[Any, int] | None:

@@ -20,6 +20,7 @@ from .dispatch import dispatch
 from .inplace import assign, check_writable, inplace
 from .modes import made_of
 from .reduce import wrap_dim
+from .scalars import check_beside, scalar_of
 from .shape import expand, ravel
 
 if TYPE_CHECKING:
@@ -357,14 +358,17 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` (a number or a 0-d tensor) at the places ``index`` (K,) of the axis ``dim``."""
     axis = wrap_dim(dim, input.ndim)
     _check_vector("index_fill_", index)
-    _check_scalar("index_fill_", value)
+    _check_scalar("index_fill_", value, input.dtype)
     bounded(input, index, axis, IndexError, -(input.shape[axis] if input.ndim else 1))
     chosen = _index_fill_tensor if isinstance(value, TensorCore) else _index_fill
     return dispatch(chosen, (input, index, value), (axis,))
 
 
-def _check_scalar(name: str, value: Any) -> None:
-    if isinstance(value, TensorCore) and value.ndim:
+def _check_scalar(name: str, value: Any, dtype: DType) -> None:
+    """RuntimeError where ``value`` is a tensor with axes, or a number that ``dtype`` cannot hold."""
+    if not isinstance(value, TensorCore):
+        scalar_of(value, dtype)
+    elif value.ndim:
         raise RuntimeError(
             f"{name} only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
@@ -467,7 +471,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
         )
-    _check_scalar("masked_fill_", value)
+    _check_scalar("masked_fill_", value, input.dtype)
     chosen = _masked_fill_tensor if isinstance(value, TensorCore) else _masked_fill
     return dispatch(chosen, (input, mask, value))
 
@@ -503,6 +507,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
+    for value, beside in ((input, other), (other, input)):
+        if isinstance(value, int | float) and isinstance(beside, TensorCore):
+            check_beside(value, beside.dtype)
     return dispatch(_where, (condition, input, other))
 
 

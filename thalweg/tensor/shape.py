@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
+from operator import index as as_index
 from typing import TYPE_CHECKING, Any
 
 from ..ir.aval import Shape, broadcast_shapes
@@ -91,7 +92,7 @@ def sizes_of(size: tuple[Any, ...]) -> Shape:
     """Integers given one by one or as one sequence."""
     if len(size) == 1 and isinstance(size[0], Sequence):
         size = tuple(size[0])
-    return tuple(n if type(n) is int else n.__index__() for n in size)
+    return tuple(n if type(n) is int else as_index(n) for n in size)
 
 
 def view(input: Tensor, *size: Any) -> Tensor:

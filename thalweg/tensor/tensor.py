@@ -24,6 +24,7 @@ from .parts import PartMethods
 from .pointwise import PointwiseMethods
 from .random import RandomMethods
 from .reduce import ReduceMethods
+from .scalars import scalar_of
 from .shape import ShapeMethods
 from .softmax import SoftmaxMethods
 from .sorting import SortMethods
@@ -96,7 +97,7 @@ class Tensor(
         return self._filled(value, "FillBackward2")
 
     def _filled(self, number: Any, node: str) -> Tensor:
-        return overwrite(self, from_array(np.asarray(number).astype(self.dtype.numpy)), node)
+        return overwrite(self, from_array(np.asarray(scalar_of(number, self.dtype))), node)
 
     def zero_(self) -> Tensor:
         """Write 0 everywhere."""
@@ -144,7 +145,7 @@ class Tensor(
         """``fill_value`` everywhere, in this tensor's type by default."""
         as_device(device)
         sizes = size_of(tuple(size) if isinstance(size, tuple | list) else (size,))
-        return from_array(np.full(sizes, fill_value, (dtype or self.dtype).numpy), requires_grad)
+        return from_array(np.full(sizes, scalar_of(fill_value, dtype or self.dtype)), requires_grad)
 
 
 set_result_class(Tensor)

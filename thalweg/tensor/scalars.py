@@ -1,0 +1,76 @@
+"""Python numbers that are to be elements: refused where the element type cannot hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval, promote
+from ..ir.dtype import ALL, DType, bool_, of_scalar
+
+_LONG, _UNSIGNED_LONG = 2**63, 2**64
+
+
+def _range(dtype: DType) -> tuple[float, float]:
+    """The numbers that an element may be made of; an unsigned type wraps negative ones around."""
+    if dtype.is_floating_point:
+        most = float(np.finfo(dtype.numpy).max)
+        return -most, most
+    limits = np.iinfo(np.int64 if dtype is bool_ else dtype.numpy)
+    return (limits.min or -limits.max), limits.max
+
+
+_RANGES = {dtype: _range(dtype) for dtype in ALL}
+
+
+def overflow(dtype: DType) -> RuntimeError:
+    """The error of a number that ``dtype`` cannot hold."""
+    return RuntimeError(
+        f"value cannot be converted to type {dtype.name} without overflow: choose a type that holds it"
+    )
+
+
+def scalar_of(value: Any, dtype: DType) -> Any:
+    """``value``, a number, as an element of ``dtype``.
+
+    An unsigned type takes negative numbers down to its maximum, and wraps them around; the largest float32 is a bound
+    as well, but infinities and NaN are floating numbers like others.
+
+    Raises:
+        RuntimeError: the type cannot hold it.
+        OverflowError: an integer of more than 64 bits.
+    """
+    exact = dtype.numpy.type
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.item()
+    if type(value) is int and not -_LONG <= value < _UNSIGNED_LONG:
+        raise OverflowError(f"int too big to convert: {value:.3e} has more than 64 bits")
+    least, most = _RANGES[dtype]
+    if dtype is bool_:
+        return exact(bool(value))
+    if dtype.is_floating_point:
+        if not least <= value <= most and value - value == 0:
+            raise overflow(dtype)
+        return exact(value)
+    if not least <= value <= most:
+        raise overflow(dtype)
+    return np.int64(int(value)).astype(exact)
+
+
+def check_beside(value: Any, dtype: DType) -> None:
+    """RuntimeError where the common type of a number and a tensor of ``dtype`` with axes cannot hold the number."""
+    if not -128 <= value <= 127:
+        scalar_of(value, promote(Aval((1,), dtype), Aval((), of_scalar(value), True)))
+
+
+def converted(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    """An array made of Python numbers in another type; RuntimeError where that cannot hold one of them."""
+    exact = dtype.numpy
+    if array.dtype != exact and exact.kind in "iu" and array.dtype.kind in "iuf" and array.size:
+        least, most = array.min(), array.max()
+        for extreme in (least, most):
+            scalar_of(extreme, dtype)
+    with np.errstate(over="ignore"):
+        result: np.ndarray[Any, Any] = array.astype(exact, copy=False)
+    return result
