@@ -180,6 +180,21 @@ def test_a_wrong_class_number_is_the_interpreters_error(label):
         assert good.item() > 0
 
 
+@pytest.mark.parametrize("classes", [1, 3, 40])
+def test_what_is_taken_is_the_element_itself(classes):
+    labels = np.arange(6) % classes
+    scores = np.full((6, classes), 2.0, np.float32)
+    taken = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0], np.float32)
+    scores[np.arange(6), labels] = taken
+    for kind in (tw.float32, tw.float64):
+        p = nn.Parameter(tw.tensor(scores).to(kind))
+        with tw.tier("native"):
+            losses = nn.functional.nll_loss(p, tw.tensor(labels), reduction="none")
+            found = (-losses).detach().numpy()
+        np.testing.assert_array_equal(found, taken.astype(kind.numpy))
+        assert np.signbit(found[:4]).tolist() == np.signbit(taken[:4]).tolist()
+
+
 def test_new_sizes_compile_nothing(monkeypatch):
     tw.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))

@@ -531,7 +531,7 @@ class _Emitter:
 def _accumulator(s: Reduce, lanes: int) -> Type:
     """What a reduction is added up in: float64 for floats' sums and products, int64 for integers'."""
     t = type_of(s.dtype, lanes)
-    if s.op not in ("sum", "prod") or t.element == "i1":
+    if s.op not in ("sum", "pick", "prod") or t.element == "i1":
         return t
     return t.of("double" if t.is_float else "i64")
 
@@ -550,7 +550,7 @@ def _identity(s: Reduce) -> float | int:
         if not s.dtype.is_signed:
             return 0 if s.op == "amax" else (1 << bits) - 1
         return -(1 << bits - 1) if s.op == "amax" else (1 << bits - 1) - 1
-    return {"sum": 0, "prod": 1, "any": 0, "all": 1}[s.op]
+    return {"sum": 0, "pick": -0.0, "prod": 1, "any": 0, "all": 1}[s.op]
 
 
 def _joined(w: Writer, op: str, dtype: DType, t: Type, x: str, y: str) -> str:
@@ -559,8 +559,8 @@ def _joined(w: Writer, op: str, dtype: DType, t: Type, x: str, y: str) -> str:
         return w.set(f"or {t} {x}, {y}")
     if op == "all":
         return w.set(f"and {t} {x}, {y}")
-    if op in ("sum", "prod"):
-        name = {"sum": "add", "prod": "mul"}[op]
+    if op in ("sum", "pick", "prod"):
+        name = "mul" if op == "prod" else "add"
         return w.set(f"{'f' if t.is_float else ''}{name} {t} {x}, {y}")
     if t.is_float:
         return math.extreme(w, t, y, x, "ogt" if op == "amax" else "olt")

@@ -86,7 +86,10 @@ class Compute:
 
 @dataclass(frozen=True)
 class Reduce:
-    """``op`` (sum, prod, amax, amin, any, all) of an earlier value over all inner dimensions; gives ``dtype``."""
+    """``op`` (sum, prod, amax, amin, any, all) of an earlier value over all inner dimensions; gives ``dtype``.
+
+    ``pick`` is the sum of one element and of -0.0 elsewhere: that element, be it -0.0 itself.
+    """
 
     op: str
     dtype: DType

@@ -169,7 +169,7 @@ def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
     if t.is_float and to.is_float:
         return w.set(f"{'fpext' if to.element == 'double' else 'fptrunc'} {t} {x} to {to}")
     if t.is_float:
-        return w.set(f"fptosi {t} {x} to {to}")
+        return _whole(w, t, to, x)
     if to.is_float:
         return w.set(f"{'sitofp' if have.is_signed else 'uitofp'} {t} {x} to {to}")
     if have.name != "bool" and want.itemsize == have.itemsize:
@@ -177,6 +177,20 @@ def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
     if have.name != "bool" and want.itemsize < have.itemsize:
         return w.set(f"trunc {t} {x} to {to}")
     return w.set(f"{'sext' if have.is_signed else 'zext'} {t} {x} to {to}")
+
+
+def _whole(w: Writer, t: Type, to: Type, x: str) -> str:
+    """``x`` without its fraction as int64; what does not fit gives the least number, as the processor has it.
+
+    ``fptosi`` of such is poison, so it must not be what is chosen.
+    """
+    low, high = constant(t, -(2.0**63)), constant(t, 2.0**63)
+    above = w.set(f"fcmp oge {t} {x}, {low}")
+    below = w.set(f"fcmp olt {t} {x}, {high}")
+    truths = t.of("i1")
+    fits = w.set(f"and {truths} {above}, {below}")
+    whole = w.set(f"fptosi {t} {x} to {to}")
+    return w.set(f"select {truths} {fits}, {to} {whole}, {to} {constant(to, -(2**63))}")
 
 
 # Float rules

@@ -143,7 +143,7 @@ class _Nest:
             return self._pick(pick, shape, dtype)
         args = [self._read(seen, shape) for seen in self.scheduler.operands(slot)]
         if name == "put_class":
-            return self._where_class(args[1], args[0], dtype)
+            return self._where_class(args[1], args[0], dtype, 0.0)
         return self._add(Compute(name, dtype, tuple(args)))
 
     def _numbers(self, at: tuple[Numbers, ...], shape: Shape) -> tuple[int, ...]:
@@ -169,8 +169,8 @@ class _Nest:
             return any(map(self._is_inner, statement.args))
         return isinstance(statement, Load | Coordinate) and statement.inner
 
-    def _where_class(self, label: int, x: int, dtype: DType) -> int:
-        """``x`` where the last coordinate is the class number ``label``, 0 elsewhere."""
+    def _where_class(self, label: int, x: int, dtype: DType, elsewhere: float) -> int:
+        """``x`` where the last coordinate is the class number ``label``."""
         label = self._in_int64(label)
         axis = len(self.shape) - 1
         here = (
@@ -179,7 +179,7 @@ class _Nest:
             else self._number(int64, 0)
         )
         hit = self._add(Compute("eq", bool_, (here, label)))
-        return self._add(Compute("where", dtype, (hit, x, self._number(dtype, 0))))
+        return self._add(Compute("where", dtype, (hit, x, self._number(dtype, elsewhere))))
 
     def _dtype(self, k: int) -> DType:
         statement = self.code[k]
@@ -191,7 +191,8 @@ class _Nest:
         args = [self._read(seen, self.shape) for seen in self.scheduler.operands(slot)]
         self.names.append(name)
         if name == "take_class":
-            return self._add(Reduce("sum", dtype, self._where_class(args[1], args[0], dtype)))
+            picked = self._where_class(args[1], args[0], dtype, -0.0)
+            return self._add(Reduce("pick", dtype, picked))
         if name in ("argmax", "argmin"):
             return self._position(args[0], instr.statics[0], "amax" if name == "argmax" else "amin")
         if name in ("any", "all") and self._dtype(args[0]) is not bool_:

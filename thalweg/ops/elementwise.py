@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir.aval import Aval, broadcast_shapes
 from ..ir.builder import Var
-from ..ir.dtype import DType, bool_, float32, float64
+from ..ir.dtype import DType, bool_, float32, float64, int64, uint8
 from ..ir.primitive import GradRule, Primitive, primitive
 from .samples import Sample, binary, draw, integers, unary
 
@@ -329,9 +329,16 @@ where: Primitive = primitive(
 
 
 def _cast_reference(x: Any, dtype: DType) -> Any:
+    """Beyond a signed type's range, infinite or NaN: what x86-64 gives, the least number; for int8 and int16 of int32.
+
+    uint8 is made of the low bits of int64, as in PyTorch.
+    """
     if type(x) is float and dtype.is_floating_point:
         return dtype.numpy.type(x)
-    return np.asarray(x).astype(dtype.numpy)
+    x = np.asarray(x)
+    if dtype is uint8 and x.dtype.kind == "f":
+        x = x.astype(np.int64)
+    return x.astype(dtype.numpy)
 
 
 cast: Primitive = primitive(
@@ -344,6 +351,7 @@ cast: Primitive = primitive(
     samples=lambda: [
         ((draw(3, 4),), {"dtype": bool_}),
         ((draw(3, 4),), {"dtype": float64}),
+        ((np.array([1.9, -1.9, 255.9, -0.0]),), {"dtype": int64}),
         ((np.arange(3),), {"dtype": float32}),
     ],
 )

@@ -271,11 +271,13 @@ def _computed(s: Compute, args: list[Array]) -> Array:
 
 def _folded(s: Reduce, inner: Array, axes: tuple[int, ...]) -> Array:
     """As the loop IR says: floats are summed in float64."""
-    wide = (
-        inner.astype(np.float64) if inner.dtype.kind == "f" and s.op in ("sum", "prod") else inner
-    )
+    summed = s.op in ("sum", "pick", "prod")
+    wide = inner.astype(np.float64) if inner.dtype.kind == "f" and summed else inner
     with np.errstate(all="ignore"):
-        value = Primitive.registry[s.op].reference(wide, axes=axes, keepdim=True)
+        if s.op == "pick":
+            value: Any = np.add.reduce(wide, axis=axes, keepdims=True, initial=-0.0)
+        else:
+            value = Primitive.registry[s.op].reference(wide, axes=axes, keepdim=True)
         return np.asarray(value).astype(s.dtype.numpy)
 
 
