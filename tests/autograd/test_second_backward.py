@@ -12,7 +12,6 @@ from .test_node_table import DIFFERENT, EXPRESSIONS, _names
 
 # No gradient here, or a function of other parts that save what PyTorch's one node does not.
 ELSE = {
-    'x.div(y, rounding_mode="floor")',
     "F.interpolate(image, scale_factor=2)",
     'F.interpolate(image, scale_factor=2, mode="bilinear")',
 }

@@ -65,14 +65,20 @@ def _mul(x: Var, y: Var) -> Var:
 
 
 @op("DivBackward0")
-def _div(x: Var, y: Var, rounding_mode: str | None) -> Var:
+def _div(x: Var, y: Var) -> Var:
     x, y = promoted(x, y)
-    if rounding_mode is None or x.dtype.is_floating_point:
-        quotient = floating(x) / floating(y)
-        if rounding_mode is None:
-            return quotient
-        return e.floor_divide(x, y) if rounding_mode == "floor" else e.trunc(quotient)
-    whole = e.floor_divide(x, y)
+    return floating(x) / floating(y)
+
+
+@op("DivBackward2", (0, 1), frees=True)
+def _div_rounded(x: Var, y: Var, rounding_mode: str) -> Var:
+    """The gradient is zero, not none."""
+    x, y = promoted(x, y)
+    if x.dtype.is_floating_point and rounding_mode == "trunc":
+        return e.trunc(x / y)
+    whole: Var = e.floor_divide(x, y)
+    if x.dtype.is_floating_point:
+        return e.where(whole.builder.constant(False, bool_), x + y, whole)
     if rounding_mode == "floor":
         return whole
     inexact = (whole * y).ne(x) & (whole < 0)
@@ -141,7 +147,9 @@ def div(
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
         )
-    return give(dispatch(_div, (input, other), (rounding_mode,)), out)
+    if rounding_mode is None:
+        return give(dispatch(_div, (input, other)), out)
+    return give(dispatch(_div_rounded, (input, other), (rounding_mode,)), out)
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:

@@ -304,6 +304,8 @@ def arange(
     start, end, step = (x.item() if isinstance(x, TensorCore) else x for x in (start, end, step))  # type: ignore
     if end is None:
         start, end = 0, start
+    if dtype is not None and dtype.category == d.int64.category:
+        start, end, step = (int(x) if math.isfinite(x) else x for x in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (step > 0 and start > end) or (step < 0 and start < end):

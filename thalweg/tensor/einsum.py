@@ -150,6 +150,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
             for axes, x in zip(dims, (a, b), strict=True)
         ]
     for i, j in zip(left, right, strict=True):
+        if a.shape[i] == 1 != b.shape[j]:
+            b = b.sum(j, True)  # an axis of one element goes with each of the other's
+        elif b.shape[j] == 1 != a.shape[i]:
+            a = a.sum(i, True)
         if a.shape[i] != b.shape[j]:
             raise RuntimeError(
                 f"tensordot: contracted dimensions need to match, but a has size {a.shape[i]} in axis {i} and b has "

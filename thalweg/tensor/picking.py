@@ -80,6 +80,14 @@ def _gather(x: Var, index: Var, axis: int) -> Var:
     return found.reshape(index.shape)
 
 
+def _nothing(x: Var, shape: tuple[int, ...]) -> Var:
+    none: Var = slice_(x.reshape((x.size,)), starts=(0,), stops=(0,), steps=(1,))
+    return none.reshape(shape)
+
+
+_gather_nothing = Op(_nothing, "GatherBackward0", (0,))
+
+
 def _laid(x: Var, src: Var, index: Var) -> tuple[Var, Var, Var]:
     """The operands of a scatter with one axis at least, ``src`` cut to the index's shape."""
     base, places = _lined(x), _lined(index)
@@ -136,7 +144,7 @@ def _scatter_reduce(
 def _check_places(name: str, input: TensorCore, dim: int, index: TensorCore) -> int:
     """The axis; RuntimeError where the index does not fit the input."""
     axis = wrap_dim(dim, input.ndim)
-    if index.dtype not in (int64, int32):
+    if index._aval().size and index.dtype not in (int64, int32):
         raise RuntimeError(
             f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}: convert it with .long()"
         )
@@ -163,7 +171,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """
     axis = _check_places("gather", input, dim, index)
     if not index._aval().size and len(index.shape) != input.ndim:
-        return from_array(np.zeros(tuple(index.shape), input.dtype.numpy))
+        return dispatch(_gather_nothing, (input,), (tuple(index.shape),))
     bounded(input, index, axis, RuntimeError)
     return dispatch(_gather, (input, index), (axis,))
 
@@ -244,7 +252,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}"
         )
     if dim is None:
-        return gather(ravel(input), 0, ravel(indices))
+        return gather(ravel(input), 0, ravel(_from_the_end(indices, input._aval().size)))
     if input.ndim != indices.ndim:
         raise RuntimeError(
             f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} "
@@ -253,11 +261,17 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     axis = wrap_dim(dim, input.ndim)
     shapes = [tuple(1 if a == axis else n for a, n in enumerate(x.shape)) for x in (input, indices)]
     common = broadcast_shapes(*shapes)
+    size = input.shape[axis] if input.ndim else 1
     sizes = [
         tuple(x.shape[a] if a == axis else n for a, n in enumerate(common))
         for x in (input, indices)
     ]
-    return gather(expand(input, sizes[0]), axis, expand(indices, sizes[1]))
+    return gather(expand(input, sizes[0]), axis, expand(_from_the_end(indices, size), sizes[1]))
+
+
+def _from_the_end(indices: Tensor, size: int) -> Tensor:
+    """Negative indices counted from the end of an axis of ``size``."""
+    return where(indices < 0, indices + size, indices)
 
 
 # An index for each place of an axis
@@ -271,7 +285,8 @@ def _index_select(x: Var, index: Var, axis: int) -> Var:
 
 @op("IndexAddBackward0", (0, 2))
 def _index_add(x: Var, index: Var, source: Var, alpha: Var, axis: int) -> Var:
-    scaled = source * alpha.astype(source.dtype) if source.dtype is not bool_ else source
+    factor = alpha.astype(source.dtype)
+    scaled = source & factor if source.dtype is bool_ else source * factor
     written: Var = i.index_put(_lined(x), _lined(scaled), _lined(index), axis=axis, accumulate=True)
     return written.reshape(x.shape)
 
@@ -286,10 +301,12 @@ def _index_copy(x: Var, index: Var, source: Var, axis: int) -> Var:
 
 @op("IndexFillBackward0", (0,))
 def _index_fill(x: Var, index: Var, value: Var, axis: int) -> Var:
+    """An element that several indices name is filled once: its gradient counts once."""
     base = _lined(x)
-    written: Var = i.index_put(
-        base, value.astype(x.dtype), _lined(index), axis=axis, accumulate=False
-    )
+    nowhere = base.builder.full(base.shape, False, bool_)
+    truth = base.builder.constant(True, bool_)
+    filled: Var = i.index_put(nowhere, truth, _lined(index), axis=axis, accumulate=False)
+    written: Var = e.where(filled, value.astype(x.dtype), base)
     return written.reshape(x.shape)
 
 

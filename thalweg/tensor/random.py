@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir import dtype as d
+from ..ir.builder import Var
 from ..ir.dtype import DType, get_default_dtype
+from ..ops.composite import Op
+from ..ops.elementwise import where
 from ..runtime import generator as g
 from ..runtime.device import as_device
 from ..runtime.generator import Generator, default_generator
 from .core import TensorCore
 from .creation import DeviceLike, from_array, size_of
+from .dispatch import dispatch
 from .inplace import check_writable, overwrite
 
 if TYPE_CHECKING:
@@ -86,36 +90,67 @@ def randperm(
 
 
 def rand_like(
-    input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False
-) -> Tensor:
+    input: TensorCore, *, dtype: DType | None = None, layout: Any = None, device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Uniform in [0, 1), of the shape and type of ``input``."""
-    return rand(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
+    kind = dtype or input.dtype
+    return rand(tuple(input.shape), dtype=kind, device=device, requires_grad=requires_grad)
 
 
 def randn_like(
-    input: TensorCore, *, dtype: DType | None = None, requires_grad: bool = False
-) -> Tensor:
+    input: TensorCore, *, dtype: DType | None = None, layout: Any = None, device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Standard normal, of the shape and type of ``input``."""
-    return randn(tuple(input.shape), dtype=dtype or input.dtype, requires_grad=requires_grad)
+    kind = dtype or input.dtype
+    return randn(tuple(input.shape), dtype=kind, device=device, requires_grad=requires_grad)
 
 
 def randint_like(
-    input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None
-) -> Tensor:
+    input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None, layout: Any = None,
+    device: DeviceLike = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Whole numbers in [low, high), of the shape and type of ``input``."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, tuple(input.shape), dtype=dtype or input.dtype)
+    return randint(
+        low,
+        high,
+        tuple(input.shape),
+        dtype=dtype or input.dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
+
+
+def _drawn(*sources_and_draws: Var) -> Var:
+    """The last operand, with a gradient of zero for the others, which it was drawn from."""
+    *sources, draws = sources_and_draws
+    for source in sources:
+        never = draws.builder.constant(False, d.bool_)
+        draws = where(never, source.astype(draws.dtype), draws)
+    return draws
+
+
+_BERNOULLI = Op(_drawn, "BernoulliBackward0", (0,))
+_NORMAL = {
+    (True, True): Op(_drawn, "NormalBackward3", (0, 1)),
+    (True, False): Op(_drawn, "NormalBackward1", (0,)),
+    (False, True): Op(_drawn, "NormalBackward2", (0,)),
+}
 
 
 def normal(
-    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
-) -> Tensor:
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
+    layout: Any = None, device: DeviceLike = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Normal; ``mean`` and ``std`` are numbers (with ``size``) or tensors that broadcast."""
+    as_device(device)
     if size is not None:
         found = (generator or default_generator).normal(
-            size_of((size,)), mean, std, get_default_dtype().numpy
+            size_of((size,)), mean, std, _floating(dtype, "normal")
         )
-        return from_array(found)
+        return from_array(found, requires_grad)
     mean_array, std_array = (
         x._array() if isinstance(x, TensorCore) else np.asarray(x, np.float32) for x in (mean, std)
     )
@@ -123,7 +158,12 @@ def normal(
     draws = (generator or default_generator).normal(
         shape, dtype=np.result_type(mean_array, std_array)
     )
-    return from_array(draws * std_array + mean_array)
+    result = from_array(draws * std_array + mean_array)
+    sources = [x for x in (mean, std) if isinstance(x, TensorCore)]
+    if not any(x.requires_grad for x in sources):
+        return result
+    chosen = _NORMAL[isinstance(mean, TensorCore), isinstance(std, TensorCore)]
+    return dispatch(chosen, (*sources, result))
 
 
 def bernoulli(
@@ -134,7 +174,8 @@ def bernoulli(
     if p is not None:
         return from_array(source.bernoulli(p, tuple(input.shape)).astype(input.dtype.numpy))
     _floating(input.dtype, "bernoulli")
-    return from_array(source.bernoulli_array(input._array()).astype(input.dtype.numpy))
+    result = from_array(source.bernoulli_array(input._array()).astype(input.dtype.numpy))
+    return dispatch(_BERNOULLI, (input, result)) if input.requires_grad else result
 
 
 def multinomial(

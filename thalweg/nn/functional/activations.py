@@ -59,6 +59,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 def _prelu(x: Var, weight: Var) -> Var:
     if weight.size > 1 and x.ndim > 1:
         weight = weight.reshape((weight.size, *(1,) * (x.ndim - 2)))
+    if weight.ndim > x.ndim:
+        weight = weight.reshape(())
     return e.where(x > 0, x, x * weight)
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ...ir.aval import broadcast_shapes
 from ...ir.builder import Var
 from ...ir.dtype import bool_
 from ...ops import elementwise as e
@@ -59,6 +60,7 @@ def scaled_dot_product_attention(
         attn_mask = from_array(np.tri(query.shape[-2], key.shape[-2], dtype=np.bool_))
     noise = None
     if dropout_p > 0:
-        noise = _noise((*query.shape[:-1], key.shape[-2]), dropout_p, query)
+        batch = broadcast_shapes(tuple(query.shape[:-2]), tuple(key.shape[:-2]))
+        noise = _noise((*batch, query.shape[-2], key.shape[-2]), dropout_p, query)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     return dispatch(_attention, (query, key, value, attn_mask, noise), (factor,))

@@ -192,11 +192,15 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return input.mul_(noise) if inplace else mul(input, noise)
 
 
-def _dropout_maps(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+def _dropout_maps(
+    input: Tensor, p: float, training: bool, inplace: bool, unbatched: int = 0
+) -> Tensor:
+    """An input of ``unbatched`` axes has no batch: its first axis holds the channels."""
     _check_probability(p)
     if not training or p == 0:
         return input
-    shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
+    lead = 1 if input.ndim == unbatched else 2
+    shape = (*input.shape[:lead], *(1,) * (input.ndim - lead))
     noise = _noise(shape, p, input)
     return input.mul_(noise) if inplace else mul(input, noise)
 
@@ -204,8 +208,8 @@ def _dropout_maps(input: Tensor, p: float, training: bool, inplace: bool) -> Ten
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """``dropout`` of whole channels: input (N, C, L), the same shape back."""
-    return _dropout_maps(input, p, training, inplace)
+    """``dropout`` of whole channels: input (N, C, L) or (C, L), the same shape back."""
+    return _dropout_maps(input, p, training, inplace, 2)
 
 
 def dropout2d(
@@ -218,8 +222,8 @@ def dropout2d(
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """``dropout`` of whole channels: input (N, C, D, H, W), the same shape back."""
-    return _dropout_maps(input, p, training, inplace)
+    """``dropout`` of whole channels: input (N, C, D, H, W) or (C, D, H, W), the same shape back."""
+    return _dropout_maps(input, p, training, inplace, 4)
 
 
 @op("AddBackward0", (("MulBackward0", (0, 1)), None))
@@ -240,5 +244,7 @@ def alpha_dropout(
     _check_probability(p)
     if not training or p == 0:
         return input
+    if p == 1:
+        return input * 0
     kept = from_array(default_generator.bernoulli(1 - p, tuple(input.shape)))
     return dispatch(_alpha_dropout, (input, kept), (p,))

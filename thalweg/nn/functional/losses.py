@@ -12,6 +12,7 @@ from ...ops.composite import Op, op, per_reduction
 from ...ops.lookup import take_class
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
+from ...tensor.shape import broadcast_tensors
 from .activations import log_softmax
 from .regression import reduced, reduced_tensor, reduction_of
 
@@ -407,6 +408,7 @@ def margin_ranking_loss(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle along ``dim``; shapes that broadcast, the result without ``dim``."""
+    x1, x2 = broadcast_tensors(x1, x2)
     norms = (x1 * x1).sum(dim).sqrt().clamp(min=eps) * (x2 * x2).sum(dim).sqrt().clamp(min=eps)
     return (x1 * x2).sum(dim) / norms
 

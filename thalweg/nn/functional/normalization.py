@@ -83,6 +83,8 @@ def batch_norm(
         RuntimeError: a statistic or parameter does not have C elements.
     Source: Ioffe and Szegedy 2015.
     """
+    if input.ndim < 2 and not input.numel():
+        return input.clone()
     if input.ndim < 2:
         raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
     channels = input.shape[1]

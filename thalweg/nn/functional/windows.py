@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.builder import Var
+from ...ops import elementwise as e
 from ...ops import window as w
 from ...ops import window_reference as reference
 from ...ops.composite import Op, op
@@ -144,6 +145,10 @@ def _conv_transpose(
         )
     )
     shape = (x.shape[0], weight.shape[1] * groups, *spatial)
+    more = tuple(o // s for o, s in zip(extra, stride, strict=True))
+    if any(more):  # windows that the convolution of such an output has as well, of nothing
+        zero = x.builder.constant(0, x.dtype)
+        x = with_border(x, zero, low=(0,) * x.ndim, high=(0, 0, *more))
     out: Var = w.conv_input_grad(
         x,
         weight,
@@ -279,13 +284,24 @@ def _avg_pool(
 ) -> Var:
     total: Var = w.sum_pool(x, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
     if divisor is not None:
-        return total / divisor
+        return _shared_out(total, divisor)
     counts = reference.pool_counts(
         x.shape[2:], kernel, stride, padding, total.shape[2:], count_include_pad
     )
     if counts.size and (counts == counts.reshape(-1)[0]).all():
-        return total / float(counts.reshape(-1)[0])
-    return total / _literal(x, counts)
+        return _shared_out(total, int(counts.reshape(-1)[0]))
+    return _shared_out(total, _literal(x, counts))
+
+
+def _shared_out(total: Var, count: Var | int) -> Var:
+    """The quotient; of integers without its fraction."""
+    if total.dtype.is_floating_point:
+        return total / count
+    if not isinstance(count, Var):
+        count = total.builder.constant(count, total.dtype)
+    whole: Var = e.floor_divide(total, count)
+    inexact = (whole * count).ne(total) & (whole < 0)
+    return whole + inexact.astype(total.dtype)
 
 
 _AVG_POOL = {
@@ -462,21 +478,44 @@ def _pad_by_copy(x: Var, sides: Any, mode: str) -> Var:
 
 
 def _padded_axis(x: Var, axis: int, before: int, after: int, mode: str) -> Var:
-    n = x.shape[axis]
+    """The places from -before to n + after, those outside of the axis mapped into it; negative sides crop.
+
+    A circle is cropped first, the other modes see all of the axis.
+    """
 
     def part(start: int, stop: int) -> Var:
         starts, stops = [0] * x.ndim, list(x.shape)
         starts[axis], stops[axis] = start, stop
         return slice_(x, starts=tuple(starts), stops=tuple(stops), steps=(1,) * x.ndim)
 
+    if mode == "circular" and min(before, after) < 0:
+        x = part(max(-before, 0), x.shape[axis] - max(-after, 0))
+        before, after = max(before, 0), max(after, 0)
+    n = x.shape[axis]
+    low, high = -before, n + after
+    head, tail = range(low, min(0, high)), range(max(low, n), high)
+    parts: list[Var] = []
     if mode == "replicate":
-        head, tail = [part(0, 1)] * before, [part(n - 1, n)] * after
-    elif mode == "circular":
-        head, tail = [part(n - before, n)] if before else [], [part(0, after)] if after else []
-    else:
-        head = [flip(part(1, before + 1), axes=(axis,))] if before else []
-        tail = [flip(part(n - after - 1, n - 1), axes=(axis,))] if after else []
-    return cat(*head, x, *tail, axis=axis)
+        parts += [part(0, 1)] * len(head)
+    elif head:
+        mirrored = mode == "reflect"
+        parts.append(
+            flip(part(-head[-1], before + 1), axes=(axis,)) if mirrored else part(n + low, n)
+        )
+    if max(low, 0) < min(n, high):
+        parts.append(part(max(low, 0), min(n, high)))
+    if mode == "replicate":
+        parts += [part(n - 1, n)] * len(tail)
+    elif tail:
+        last = 2 * (n - 1)
+        mirrored = mode == "reflect"
+        parts.append(
+            flip(part(last - tail[-1], last - tail[0] + 1), axes=(axis,))
+            if mirrored
+            else part(0, after)
+        )
+    joined: Var = parts[0] if len(parts) == 1 else cat(*parts, axis=axis)
+    return joined
 
 
 _NAMES = {"reflect": "Reflection", "replicate": "Replication"}
@@ -521,9 +560,15 @@ def pad(
         raise NotImplementedError(
             f"Unrecognised padding mode {mode}: constant, reflect, replicate or circular"
         )
-    room = {"reflect": -1, "circular": 0}.get(mode)
     for n, (a, b) in zip(input.shape, per_axis, strict=True):
-        if room is not None and max(a, b) > n + room:
+        if not (a or b):
+            continue
+        if n + a + b < 1:
+            raise RuntimeError(
+                f"pad: an axis of {n} is too small, padding ({a}, {b}) leaves nothing of it"
+            )
+        kept = n + min(a, 0) + min(b, 0) if mode == "circular" else n - 1
+        if mode != "replicate" and max(a, b) > kept:
             raise RuntimeError(
                 f"Padding size should be less than the corresponding input dimension, but got: padding ({a}, {b}) for "
                 f"size {n} with mode {mode!r}"
