@@ -117,6 +117,8 @@ def embedding(
         raise NotImplementedError(
             "embedding: max_norm, scale_grad_by_freq and sparse are not supported yet: leave them out"
         )
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {list(weight.shape)}")
     if input.dtype not in (int64, int32):
         raise RuntimeError(
             f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
