@@ -186,8 +186,8 @@ def _has_ignored(target: Tensor, classes: int, ignore_index: int) -> bool:
     array = value.get()
     if not array.size:
         return False
-    low, high = array.min(), array.max()
-    if low >= 0 and high < classes and not 0 <= ignore_index < classes:
+    highest = array.view(f"u{array.itemsize}").max()  # a negative number is a large one here
+    if highest < classes and not 0 <= ignore_index < classes:
         return False
     wrong = ((array < 0) | (array >= classes)) & (array != ignore_index)
     if wrong.any():
