@@ -277,3 +277,17 @@ def test_a_value_is_not_computed_again_from_more_than_it_takes(recorded):
     products = [s.out for s in plan.steps if isinstance(s, ContractionStep)][:2]
     readers = [[n for n, s in enumerate(plan.steps) if p in touched(s)] for p in products]
     assert max(map(max, readers)) < len(plan.steps) // 2, str(plan)
+
+
+def test_a_long_chain_is_several_kernels_of_bounded_size():
+    """Neither this machine's stack nor LLVM's time bounds how many operations a program may have in a row."""
+    b = Builder((Aval((3,), float32),))
+    (x,) = b.inputs()
+    y = x
+    for _ in range(1000):
+        y = y * 0.999 + 0.001
+    graph = b.finish((y,))
+    plan = schedule(graph)
+    assert max(len(s.kernel.code) for s in plan.steps) < 400 and kinds(plan)[0] < 20
+    given = np.array([-1, 0, 2], np.float32)
+    assert_same(walk(plan, graph, [given]), Program(graph)([given]), 1e-6)

@@ -40,6 +40,8 @@ _EXACT = {
     "square",
 }  # the same bits whoever computes them
 _NEIGHBORS = 8  # how many readers of the same memory are asked to take in another value
+_DEEPEST = 100  # a longer chain of elementwise values is written to memory on the way
+_FULL = 200  # members of a group that takes in no more: LLVM's time grows faster than a kernel
 
 
 def schedule(graph: Graph, known: Mapping[int, int] | None = None) -> Plan:
@@ -62,6 +64,7 @@ class Scheduler:
         self.place: dict[int, int] = {}  # slot -> the step in whose memory or code it is first
         self.in_memory: set[int] = set(range(graph.n_inputs))
         self.cost: Counter[int] = Counter()
+        self.depth: Counter[int] = Counter()  # of the chain that ends there, since memory
         self.faults: list[int] = []
         self.copies: dict[int, int] = {}
         self.picks: dict[int, picking.Pick] = {}
@@ -178,14 +181,12 @@ class Scheduler:
         """An elementwise value: it is computed where it is needed."""
         name, out = instr.primitive.name, instr.outs[0]
         self.access[out] = whole(out, self.shape(out))
-        self.cost[out] = operations(name) + sum(
-            self.cost[r]
-            for r in {self.access[s].root for s in instr.ins}
-            if r not in self.in_memory
-        )
+        waiting = {self.access[s].root for s in instr.ins} - self.in_memory
+        self.cost[out] = operations(name) + sum(self.cost[r] for r in waiting)
+        self.depth[out] = 1 + max((self.depth[r] for r in waiting), default=0)
         if not self.shape(out):
             self._put(out)  # a scalar waits for nothing: all that comes later can use it
-        if out in self._needed:
+        if out in self._needed or self.depth[out] > _DEEPEST:
             self.to_memory(out)
 
     # Elements at places that values name
@@ -481,7 +482,7 @@ class Scheduler:
         groups = []
         for n in sorted(found, reverse=bool(shape)):
             step = self.steps[n] if n >= 0 else None
-            if isinstance(step, Group) and step.is_open:
+            if isinstance(step, Group) and step.is_open and len(step.members) < _FULL:
                 step.index = n
                 groups.append(step)
         return groups
