@@ -10,6 +10,7 @@ few units in the last place, and what that changes bounds what may differ. Excep
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import time
@@ -71,11 +72,20 @@ class Disagreement(AssertionError):
     """Two ways gave different results; the text says where."""
 
 
+class _Refused(logging.Handler):
+    """What is logged of a native program that could not be compiled or run is the end of the program here."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise Disagreement(record.getMessage())
+
+
 def run(
     program: Program, way: Way, seed: int = 0, after: Callable[..., None] | None = None
 ) -> Outcome:
     """All tensors and gradients that the program leaves behind, or the name of the exception it raised."""
     framework = import_module("torch" if way.foreign else "thalweg")
+    log, refused = logging.getLogger("thalweg"), _Refused(logging.WARNING)
+    log.addHandler(refused)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with nullcontext() if way.foreign else tier(way.tier):
@@ -86,6 +96,8 @@ def run(
             except Exception as error:
                 known = way.foreign and any(text in str(error) for text in _DELIBERATE)
                 return DELIBERATE if known else f"{type(error).__name__}: {error}"
+            finally:
+                log.removeHandler(refused)
 
 
 def _play(

@@ -89,7 +89,10 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "s": ("0", "1", "2", "-1", "3", "0.5", "-0.25", "1.5", "True", "0.1"),
     "h": ("0.5", "2.0", "-0.5", "0.1"),
     "p": ("1", "2", "3"),
-    "loss": ("mse_loss", "l1_loss", "smooth_l1_loss"),
+    "loss": ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"),
+    "reduction": ("mean", "sum", "none"),
+    "made": ("create_graph=True", "create_graph=True", "retain_graph=True", "retain_graph=False"),
+    "first": ("0", "-1"),
     "optimizer": (
         "SGD({leaves}, lr=0.1)", "SGD({leaves}, lr=0.1, momentum=0.9)", "Adam({leaves}, lr=0.05)",
         "AdamW({leaves}, lr=0.05)", "RMSprop({leaves}, lr=0.01)",
@@ -124,6 +127,27 @@ _RESULTS: tuple[tuple[int, str], ...] = (
     (1, "F.cross_entropy({m}, {m}.argmax(1))"), (1, "F.conv2d({f}.reshape(1, 1, 2, -1), t.ones(2, 1, 2, 1, dtype={f}.dtype))"),
     (1, "F.max_pool2d({f}.reshape(1, 1, 2, -1), 2)"), (1, "F.avg_pool2d({f}.reshape(1, 1, 2, -1), (2, 1))"),
     (1, "t.einsum('...i,...i->...', {f}, {y})"), (1, "t.triu({m}, 1)"), (1, "{x}.contiguous()"),
+    # gradients as values
+    (3, "t.autograd.grad({tape}.sum(), {leaves}, {made}, allow_unused=True, materialize_grads=True)[{first}]"),
+    (3, "t.autograd.grad(({tape} * {y}).sum(), {leaf}, {made}, allow_unused=True)[0]"),
+    (2, "t.autograd.grad(({tape} ** 2).mean(), {leaf}, create_graph=True)[0].norm()"),
+    (1, "t.autograd.grad({tape}, {leaf}, t.ones_like({tape}), {made}, allow_unused=True)[0]"),
+    # losses and norms
+    (2, "F.cross_entropy({m}, {classes}, reduction='{reduction}')"), (1, "F.cross_entropy({m}, {classes}, label_smoothing=0.1)"),
+    (1, "F.cross_entropy({m}, {classes}, ignore_index=1)"), (1, "F.cross_entropy({m}, {same}.detach().softmax(1))"),
+    (1, "F.cross_entropy({m}, {classes}, weight={along})"), (1, "F.nll_loss(F.log_softmax({m}, 1), {classes}, reduction='{reduction}')"),
+    (1, "F.binary_cross_entropy_with_logits({f}, {same}.detach().sigmoid(), reduction='{reduction}')"),
+    (1, "F.binary_cross_entropy({f}.sigmoid(), ({same} > 0).to({same}.dtype))"),
+    (1, "F.kl_div(F.log_softmax({f}, -1), F.softmax({same}.detach(), -1), reduction='batchmean')"),
+    (2, "F.layer_norm({f}, {same}.shape[-1:], {along}, {along})"), (1, "F.rms_norm({f}, {same}.shape[-1:])"),
+    (1, "F.batch_norm({m}, None, None, training=True)"), (1, "F.normalize({f}, dim={axis})"),
+    (1, "F.scaled_dot_product_attention({m}, {same}, {same}, is_causal={flag})"),
+    # look-ups and masks
+    (2, "F.embedding({i}.long() % 2, {m})"), (1, "F.embedding({i}.long() % 2, {m}, padding_idx=0)"),
+    (1, "{x}[{i}.long() % 2]"), (1, "F.one_hot({i}.long() % 3, 3)"), (2, "t.where({x} > {s}, {same}, {y})"),
+    (1, "t.where({b}, {x}, {s})"), (1, "{x} * ({y} > 0)"), (1, "({x} * ({same} > 0)).sum({axis}) / (({same} > 0).sum({axis}) + 1)"),
+    (2, "F.softmax({m}.masked_fill(t.triu(t.ones_like({same}), 1) > 0, -inf), -1)"),
+    (1, "{f}.masked_fill({same} < {h}, -inf).logsumexp({axis})"), (1, "t.gather({m}, 1, {classes}.unsqueeze(1))"),
 )  # fmt: skip
 
 # Templates of statements that change what is there.
@@ -137,6 +161,20 @@ _EFFECTS: tuple[tuple[int, str], ...] = (
     (3, "({tape} * {y}).sum().backward()"), (2, "({tape} ** 2).mean().backward(retain_graph=True)"),
     (1, "{tape}.backward(t.ones_like({same}))"), (1, "{leaf}.grad = None"), (1, "{leaf}.grad.{write}({h})"),
     (1, "{leaf}.grad.zero_()"),
+    # what optimizers written by hand do
+    (2, "with t.no_grad(): {leaf} -= 0.1 * {same}.grad"), (1, "with t.no_grad(): {leaf}.sub_({same}.grad, alpha=0.1)"),
+    (1, "with t.no_grad(): {leaf}.addcdiv_({same}.grad, {same}.grad.abs().sqrt() + 0.1, value=-0.1)"),
+    (1, "with t.no_grad(): {leaf}.mul_(0.9).add_({same}.grad)"), (1, "with t.no_grad(): {f}.lerp_({g}, 0.1)"),
+    (1, "with t.no_grad(): {f}.mul_(0.9).addcmul_({y}, {y}, value=0.1)"), (1, "{leaf}.grad = {same}.grad.clamp(-0.5, 0.5)"),
+    (1, "[w.data.add_(w.grad, alpha=-0.1) for w in {leaves} if w.grad is not None]"),
+    (1, "t.nn.utils.clip_grad_norm_({leaves}, 1.0)"),
+    (2, "(t.autograd.grad(({tape} ** 2).sum(), {leaf}, create_graph=True)[0] ** 2).sum().backward()"),
+    # parts written
+    (1, "{x}[..., {p}:] = {s}"), (1, "{x}[:{p}] = {y}"), (2, "{x}[{index}].{write}({h})"),
+    (1, "{x}.narrow({axis}, 0, {p}).{write}({y})"), (1, "{x}[{picks}] {augment} {h}"), (1, "{x}[:, 1:] = {same}[:, :-1]"),
+    (1, "{x}.index_fill_(0, {picks}, {s})"), (1, "{x}.index_add_(0, {picks}, {same}[{picks}])"),
+    (1, "{x}[{same} > {s}] = {s}"), (1, "{x}[{same} > 0] {augment} {h}"), (1, "{x}.masked_fill_({same} < {h}, {s})"),
+    (1, "for k in range(1, len({x})): {same}[k] += {same}[k - 1] * {h}"),
 )  # fmt: skip
 
 
@@ -383,6 +421,19 @@ class _Drawing:
     def _picks(self) -> str:
         size = (self.shape() or (1,))[0]
         return f"t.tensor({[self.chance.randrange(max(size, 1)) for _ in range(3)]})"
+
+    def _classes(self) -> str:
+        """A column for each row of the matrix before."""
+        rows, columns = self.shape()
+        return f"t.tensor({[self.chance.randrange(max(columns, 1)) for _ in range(rows)]}, dtype=t.int64)"
+
+    def _along(self) -> str:
+        """One number for each place along the last axis of the tensor before."""
+        before = self.last
+        size, dtype = (self.shape() or (1,))[-1], self.latest().dtype
+        found = self.tensor(lambda v: tuple(v.shape) == (size,) and v.dtype == dtype)
+        self.last = before
+        return found
 
     def _labels(self) -> str:
         count = self.latest().numel()
