@@ -1,18 +1,21 @@
-"""Every primitive's record against itself: shapes, gradients, strides, untouched inputs, errors."""
+"""Every primitive's record against itself: shapes, gradients, strides, untouched inputs, errors; on both tiers, and
+native code beside the reference."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-import thalweg  # noqa: F401  # fills the registry
+import thalweg as tw
 from thalweg.ir.aval import Aval
 from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import from_numpy
 from thalweg.ir.primitive import Primitive
 from thalweg.ir.vjp import vjp
 from thalweg.runtime.program import Program
+from thalweg.testing import fuzz
 
+ONE_AT_A_TIME = fuzz._OneAtATime()
 TABLE = [
     pytest.param(record, arrays, statics, id=f"{name}-{number}")
     for name, record in sorted(Primitive.registry.items())
@@ -27,7 +30,7 @@ JUMPING = {"maximum", "minimum", "fmod", "remainder"}
 
 
 def graph_of(record, arrays, statics):
-    avals = tuple(Aval(a.shape, from_numpy(a.dtype)) for a in arrays)
+    avals = tuple(Aval(a.shape, from_numpy(a.dtype), False, a.flags.c_contiguous) for a in arrays)
     builder = Builder(avals)
     operands = tuple(builder.inputs())
     results = builder.emit(record, operands, record.pack(statics))
@@ -51,7 +54,7 @@ GRADIENTS = [p for p in TABLE if differentiable(*p.values) is not None]
 
 
 def run(graph, arrays):
-    return Program(graph)(list(arrays))
+    return Program(graph).run(list(arrays), tw.current_tier(), False)
 
 
 @pytest.mark.parametrize(("record", "arrays", "statics"), TABLE)
@@ -76,6 +79,15 @@ def test_strided_operands_change_nothing_and_are_not_written(record, arrays, sta
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
     for a, b in zip(before, spread, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.own_tier
+@pytest.mark.parametrize("single", [False, True], ids=["as given", "float32"])
+@pytest.mark.parametrize(("record", "arrays", "statics"), TABLE)
+def test_native_code_gives_what_the_reference_gives(record, arrays, statics, single):
+    if single:
+        arrays = [a.astype(np.float32) if a.dtype == np.float64 else a for a in arrays]
+    fuzz.check(graph_of(record, arrays, statics), list(arrays), ONE_AT_A_TIME)
 
 
 def directional(graph, arrays, wanted, steps):

@@ -42,6 +42,7 @@ def count_runs(monkeypatch):
     return runs
 
 
+@pytest.mark.own_tier
 def test_data_is_computed_at_once_and_trainable_operands_are_recorded():
     x, w = tw.ones(2, 3), tw.ones(3, 2, requires_grad=True)
     assert not pending(x * 2 + x[0])
@@ -121,6 +122,7 @@ def test_a_failed_trace_leaves_storages_as_they_were():
     assert w.tolist() == [2.0, 2.0, 2.0]
 
 
+@pytest.mark.own_tier
 def test_an_interrupt_loses_nothing(monkeypatch):
     w = nn.Parameter(tw.ones(3))
     with tw.no_grad():
@@ -271,6 +273,7 @@ def test_a_loop_that_never_repeats_is_named_once():
     assert len(caught) == 1 and "test_recording.py" in str(caught[0].message)
 
 
+@pytest.mark.own_tier
 def test_tiers():
     with pytest.raises(ValueError, match="choose one of"):
         tw.tier("fast")

@@ -111,6 +111,7 @@ def test_an_exported_parameter_shows_each_step(kind):
             assert (shown < before).all()
 
 
+@pytest.mark.own_tier
 def test_large_memory_is_handed_out_and_not_copied():
     t = tw.tensor(np.ones((300, 300), np.float32)) + 1
     place = t._storage.value.array.ctypes.data

@@ -28,6 +28,15 @@ def outcome(case: Case, library: Any, arrays: tuple[Any, ...], mode: str) -> Any
         return leaves, [], error
 
 
+def error_of_the_run() -> Exception | None:
+    """What values are recorded with is looked at when they are computed."""
+    try:
+        tw.synchronize()
+    except Exception as error:
+        return error
+    return None
+
+
 def loss_of(results: list[Any]) -> Any:
     taped = [(k + 1, r) for k, r in enumerate(results) if r.requires_grad]
     return sum((k * (r * r).sum() for k, r in taped), 0) if taped else None
@@ -56,6 +65,8 @@ def agree() -> Callable[..., None]:
         for mode in MODES if gradient else MODES[:1]:
             leaves, mine, error = outcome(case, tw, arrays, mode)
             originals, theirs, expected = outcome(case, torch, arrays, mode)
+            if mine and expected is not None and tw.current_tier() == "native":
+                mine, error = [], error_of_the_run()
             assert type(error) is type(expected), (
                 f"{mode}: {error!r} where PyTorch gives {expected!r}"
             )

@@ -353,6 +353,7 @@ def test_whether_an_element_is_in_a_tensor():
         assert "a" in x
 
 
+@pytest.mark.own_tier
 def test_no_step_is_recorded_for_data():
     from thalweg.runtime.state import state
 

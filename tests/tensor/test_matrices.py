@@ -43,4 +43,4 @@ def test_what_is_not_square_is_refused(function):
 
 def test_a_singular_matrix_has_no_inverse():
     with pytest.raises(tw.linalg.LinAlgError, match="singular"):
-        tw.linalg.inv(tw.zeros(2, 2))
+        tw.linalg.inv(tw.zeros(2, 2)).tolist()

@@ -392,6 +392,7 @@ def _copies_of_the_whole(n: int, write: Callable[[Any, int], None]) -> int:
     return moves
 
 
+@pytest.mark.own_tier
 def test_writing_row_by_row_copies_a_bounded_number_of_times() -> None:
     def row(out: Any, t: int) -> None:
         out[t] = tw.full((4,), t + 1.0)

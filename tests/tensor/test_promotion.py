@@ -44,9 +44,10 @@ def _outcome(case: Callable[[Any], Any], library: Any) -> Any:
     """Type and elements, or the kind of error."""
     try:
         result = case(library)
+        elements = np.asarray(result.tolist(), np.float64)
     except Exception as error:
         return type(error)
-    return repr(result.dtype).replace("thalweg", "torch"), np.asarray(result.tolist(), np.float64)
+    return repr(result.dtype).replace("thalweg", "torch"), elements
 
 
 def _same(case: Callable[[Any], Any], what: str) -> None:
