@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thalweg as tw
+from thalweg import nn
+from thalweg.runtime import native
 from thalweg.testing import agree
 from thalweg.testing.programs import draw_program, source
 
@@ -144,3 +146,36 @@ def test_a_native_clone_of_a_strided_leaf_is_row_major():
         other = running + 1.5  # something to compile beside it
         copy.tolist()
         assert (copy * 2).tolist() == [[0.0, 4.0], [2.0, 6.0]] and other.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x.cumsum(0),
+        lambda x: x.amax(1),
+        lambda x: x.prod(1),
+        lambda x: x.any(1).float(),
+        lambda x: tw.cat([x, x], 1),
+        lambda x: x.tril(),
+        lambda x: x.logcumsumexp(0),
+    ],
+)
+def test_what_is_computed_at_once_from_transposed_data_is_row_major(compute):
+    """A native program took such results for row-major, and read their elements in another order."""
+    x, w = tw.arange(24.0).reshape(2, 3, 4).permute(2, 1, 0), nn.Parameter(tw.zeros(()))
+    result = compute(x)
+    with tw.tier("native"):
+        np.testing.assert_array_equal((result + w).detach().numpy(), result.numpy())
+
+
+@pytest.mark.own_tier
+def test_a_program_that_cannot_be_compiled_is_found(monkeypatch):
+    def refuse(*given):
+        raise ZeroDivisionError("forced")
+
+    monkeypatch.setattr(native, "schedule", refuse)
+    tw.clear_caches()
+    with pytest.raises(
+        agree.Disagreement, match="compiling the program .* ZeroDivisionError: forced"
+    ):
+        agree.check(draw_program(7), ("lazy", "native"))

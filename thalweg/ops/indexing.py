@@ -18,7 +18,7 @@ from ..ir.builder import Var
 from ..ir.primitive import primitive
 from ..ir.vjp import sum_to
 from .elementwise import eq, where
-from .movement import slice_
+from .movement import row_major, slice_
 from .samples import draw
 
 Array = np.ndarray[Any, Any]
@@ -218,7 +218,7 @@ def _within(index: Array, size: int, axis: int) -> None:
 
 def _gather(x: Array, index: Array, axis: int) -> Array:
     _within(index, x.shape[axis], axis)
-    return np.take_along_axis(x, index, axis)
+    return np.take_along_axis(x, row_major(index), axis)
 
 
 def _gather_grad(g: Var, out: Var, x: Var, index: Var, axis: int) -> Var:

@@ -69,16 +69,19 @@ broadcast_to: Primitive = primitive(
     samples=lambda: [((draw(3, 1),), {"shape": (2, 3, 4)}), ((np.asarray(1.0),), {"shape": (2,)})],
 )
 
+
+def row_major(x: Any) -> Array:
+    """``x`` as row-major memory: what NumPy computes from it lies so too, and its bits don't depend on strides."""
+    return np.asarray(x, order="C")
+
+
 dense: Primitive = primitive(
     "dense",
     infer=lambda x: Aval(x.shape, x.dtype),
-    reference=np.ascontiguousarray,
+    reference=row_major,
     grads=(lambda g, out, x: g,),
     samples=lambda: [((draw(3, 4).T,), {})],
 )
-# np.ascontiguousarray makes 0-d arrays 1-d
-dense.reference = lambda x: np.asarray(x, order="C")
-
 detached: Primitive = primitive(
     "detached",
     infer=lambda x: Aval(x.shape, x.dtype),
@@ -284,7 +287,7 @@ def _cat_grad(index: int, g: Var, out: Var, *parts: Var, axis: int) -> Var:
 cat: Primitive = primitive(
     "cat",
     infer=_joined,
-    reference=lambda *parts, axis: np.concatenate(parts, axis),
+    reference=lambda *parts, axis: row_major(np.concatenate(parts, axis)),
     grads=_cat_grad,
     statics=("axis",),
     samples=lambda: [
@@ -362,7 +365,7 @@ pad: Primitive = primitive(
 triangle: Primitive = primitive(
     "triangle",
     infer=lambda x, k, lower: Aval(x.shape, x.dtype),
-    reference=lambda x, k, lower: np.tril(x, k) if lower else np.triu(x, k),
+    reference=lambda x, k, lower: (np.tril if lower else np.triu)(row_major(x), k),
     grads=(lambda g, out, x, k, lower: triangle(g, k=k, lower=lower),),
     statics=("k", "lower"),
     samples=lambda: [

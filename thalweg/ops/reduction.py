@@ -11,7 +11,7 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64
 from ..ir.primitive import Primitive, primitive
 from .elementwise import div
-from .movement import cat, flip, slice_
+from .movement import cat, flip, row_major, slice_
 from .samples import Sample, draw
 
 Array = np.ndarray[Any, Any]
@@ -52,9 +52,7 @@ def _with_empty() -> list[Sample]:
 
 
 def _summed(x: Array, axes: Axes, keepdim: Any) -> Any:
-    """In the order of row-major memory whatever the strides are, so that the bits don't depend on them."""
-    x = np.asarray(x, order="C")
-    return np.add.reduce(x, axis=axes, keepdims=keepdim, dtype=x.dtype)
+    return np.add.reduce(row_major(x), axis=axes, keepdims=keepdim, dtype=x.dtype)
 
 
 sum_: Primitive = primitive(
@@ -105,7 +103,7 @@ prod: Primitive = primitive(
     "prod",
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.multiply.reduce(
-        x, axis=axes, keepdims=keepdim, dtype=x.dtype
+        row_major(x), axis=axes, keepdims=keepdim, dtype=x.dtype
     ),
     grads=(_prod_grad,),
     statics=("axes", "keepdim"),
@@ -136,7 +134,7 @@ def _extreme_samples() -> list[Sample]:
 amax: Primitive = primitive(
     "amax",
     infer=_fold(),
-    reference=lambda x, axes, keepdim: np.maximum.reduce(x, axis=axes, keepdims=keepdim),
+    reference=lambda x, axes, keepdim: np.maximum.reduce(row_major(x), axis=axes, keepdims=keepdim),
     grads=(_extreme_grad,),
     statics=("axes", "keepdim"),
     samples=_extreme_samples,
@@ -144,7 +142,7 @@ amax: Primitive = primitive(
 amin: Primitive = primitive(
     "amin",
     infer=_fold(),
-    reference=lambda x, axes, keepdim: np.minimum.reduce(x, axis=axes, keepdims=keepdim),
+    reference=lambda x, axes, keepdim: np.minimum.reduce(row_major(x), axis=axes, keepdims=keepdim),
     grads=(_extreme_grad,),
     statics=("axes", "keepdim"),
     samples=_extreme_samples,
@@ -152,7 +150,7 @@ amin: Primitive = primitive(
 any_: Primitive = primitive(
     "any",
     infer=_fold(bool_),
-    reference=lambda x, axes, keepdim: np.any(x, axis=axes, keepdims=keepdim),
+    reference=lambda x, axes, keepdim: np.any(row_major(x), axis=axes, keepdims=keepdim),
     grads=(None,),
     statics=("axes", "keepdim"),
     samples=_with_empty,
@@ -160,7 +158,7 @@ any_: Primitive = primitive(
 all_: Primitive = primitive(
     "all",
     infer=_fold(bool_),
-    reference=lambda x, axes, keepdim: np.all(x, axis=axes, keepdims=keepdim),
+    reference=lambda x, axes, keepdim: np.all(row_major(x), axis=axes, keepdims=keepdim),
     grads=(None,),
     statics=("axes", "keepdim"),
     samples=_with_empty,
@@ -182,7 +180,7 @@ def _position_samples() -> list[Sample]:
 argmax: Primitive = primitive(
     "argmax",
     infer=_position,
-    reference=lambda x, axis, keepdim: np.argmax(x, axis=axis, keepdims=keepdim),
+    reference=lambda x, axis, keepdim: np.argmax(row_major(x), axis=axis, keepdims=keepdim),
     grads=(None,),
     statics=("axis", "keepdim"),
     samples=_position_samples,
@@ -190,7 +188,7 @@ argmax: Primitive = primitive(
 argmin: Primitive = primitive(
     "argmin",
     infer=_position,
-    reference=lambda x, axis, keepdim: np.argmin(x, axis=axis, keepdims=keepdim),
+    reference=lambda x, axis, keepdim: np.argmin(row_major(x), axis=axis, keepdims=keepdim),
     grads=(None,),
     statics=("axis", "keepdim"),
     samples=_position_samples,
@@ -217,7 +215,7 @@ def _cumsum_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
 cumsum: Primitive = primitive(
     "cumsum",
     infer=_running,
-    reference=lambda x, axis: np.add.accumulate(x, axis=axis, dtype=x.dtype),
+    reference=lambda x, axis: np.add.accumulate(row_major(x), axis=axis, dtype=x.dtype),
     grads=(_cumsum_grad,),
     statics=("axis",),
     samples=_running_samples,
@@ -232,7 +230,7 @@ def _cumprod_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
 cumprod: Primitive = primitive(
     "cumprod",
     infer=_running,
-    reference=lambda x, axis: np.multiply.accumulate(x, axis=axis, dtype=x.dtype),
+    reference=lambda x, axis: np.multiply.accumulate(row_major(x), axis=axis, dtype=x.dtype),
     grads=(_cumprod_grad,),
     statics=("axis",),
     samples=_running_samples,

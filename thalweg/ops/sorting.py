@@ -11,7 +11,7 @@ from ..ir.builder import Var
 from ..ir.dtype import int64
 from ..ir.primitive import primitive
 from .elementwise import exp, log, where
-from .movement import flip
+from .movement import flip, row_major
 from .samples import Sample, draw
 
 Array = np.ndarray[Any, Any]
@@ -151,6 +151,7 @@ def _running_position(x: Array, axis: int, largest: bool) -> Array:
     """Where the running extreme was last met; once a NaN is met, it is the extreme."""
     if not x.size:
         return np.zeros(x.shape, np.int64)
+    x = row_major(x)
     best = (np.maximum if largest else np.minimum).accumulate(x, axis)
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
@@ -169,7 +170,7 @@ running_position = primitive(
 
 
 def _logcumsumexp(x: Array, axis: int) -> Array:
-    return np.logaddexp.accumulate(x, axis)
+    return np.logaddexp.accumulate(row_major(x), axis)
 
 
 def _logcumsumexp_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
