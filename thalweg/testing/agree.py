@@ -214,6 +214,8 @@ def _room(array: Array, shaken: list[Array]) -> Array | None:
         float(np.abs(values).max(initial=0)), 1.0
     )  # gradients cancel inside of one operation
     spread = max(float(a.max(initial=0)) for a in apart)
+    if spread > 0.01 * scale:
+        return None  # what was divided by is zero but for rounding
     unit = float(np.finfo(array.dtype).eps)
     return np.full(array.shape, 32 * spread + 32 * unit * scale + float(np.finfo(array.dtype).tiny))
 

@@ -138,7 +138,7 @@ _RESULTS: tuple[tuple[int, str], ...] = (
     (1, "F.cross_entropy({m}, {classes}, weight={along})"), (1, "F.nll_loss(F.log_softmax({m}, 1), {classes}, reduction='{reduction}')"),
     (1, "F.binary_cross_entropy_with_logits({f}, {same}.detach().sigmoid(), reduction='{reduction}')"),
     (1, "F.binary_cross_entropy({f}.sigmoid(), ({same} > 0).to({same}.dtype))"),
-    (1, "F.kl_div(F.log_softmax({f}, -1), F.softmax({same}.detach(), -1), reduction='batchmean')"),
+    (1, "F.kl_div(F.log_softmax({f}, -1), F.softmax({same}.detach() * 0.5, -1), reduction='batchmean')"),
     (2, "F.layer_norm({f}, {same}.shape[-1:], {along}, {along})"), (1, "F.rms_norm({f}, {same}.shape[-1:])"),
     (1, "F.batch_norm({m}, None, None, training=True)"), (1, "F.normalize({f}, dim={axis})"),
     (1, "F.scaled_dot_product_attention({m}, {same}, {same}, is_causal={flag})"),
