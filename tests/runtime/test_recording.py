@@ -197,7 +197,8 @@ def test_numbers_are_inputs_of_a_program_not_part_of_it(monkeypatch):
     assert len(set(map(id, runs))) == 1
 
 
-def test_writing_rows_one_by_one_copies_once(monkeypatch):
+@pytest.mark.parametrize("tier", ["interpret", "native"])
+def test_writing_rows_one_by_one_copies_once(monkeypatch, tier):
     copies = []
     record = strided_write
     plain = record.reference
@@ -210,11 +211,25 @@ def test_writing_rows_one_by_one_copies_once(monkeypatch):
     monkeypatch.setattr(record, "reference", counted)
     w = nn.Parameter(tw.ones(4))
     out = tw.zeros(50, 4)
-    with tw.no_grad():
+    with tw.tier(tier), tw.no_grad():
         for i in range(50):
             out[i] = w * i
-    assert out[:, 0].tolist() == [float(i) for i in range(50)]
+        assert out[:, 0].tolist() == [float(i) for i in range(50)]
     assert len(copies) == 1
+
+
+@pytest.mark.parametrize("tier", ["interpret", "native"])
+def test_what_was_written_over_row_by_row_is_kept_where_it_is_read_again(tier):
+    w = nn.Parameter(tw.ones(3))
+    out = tw.zeros(4, 3)
+    with tw.tier(tier), tw.no_grad():
+        for i in range(4):
+            out[i] = w * i
+        kept = out.clone()
+        out[0] = out[3]
+        out[1:3] = out[2:4] + w
+        assert kept[:, 0].tolist() == [0, 1, 2, 3]
+        assert out[:, 0].tolist() == [3, 3, 4, 3]
 
 
 def test_another_thread_reads_a_pending_result():

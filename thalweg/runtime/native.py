@@ -16,7 +16,7 @@ from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
 from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
-from .arena import arena, lay_out
+from .arena import arena, lay_out, touched
 from .contraction import contraction_command
 from .driver import block, driver
 from .flight import Fault, Job, flight
@@ -91,6 +91,7 @@ class NativeProgram:
         sizes = {s: plan.bytes_of(s) for s in inner}
         offsets, total = lay_out(plan.steps, sizes, plan.faults)
         self.offsets, self.sizes, self.arena_size = offsets, sizes, total
+        self.donated = _donated(plan)
         self.held: dict[int, Any] = {}
         self.memory: Any = None
         self.new = [(plan.shapes[s][0], plan.shapes[s][1].numpy) for s in self.made]
@@ -313,12 +314,14 @@ class NativeProgram:
         """Compute one primitive by its reference."""
         instr = step.instr
         given = [self._seen(slot, inputs, made) for slot in instr.ins]
+        donated = instr.outs[0] in self.donated
+        call: Any = instr.primitive.donating if donated else instr.primitive.reference
         with np.errstate(all="ignore"):
-            results = instr.primitive.reference(*given, **instr.primitive.unpack(instr.statics))
+            results = call(*given, **instr.primitive.unpack(instr.statics))
         many = results if len(instr.outs) > 1 else (results,)
         for slot, result in zip(instr.outs, many, strict=True):
             array = np.asarray(result, self.plan.shapes[slot][1].numpy, order="C")
-            if not array.flags.owndata or any(array is g for g in given):
+            if not array.flags.owndata or any(array is g for g in given[donated:]):
                 array = array.copy()
             self.held[slot] = array
             self.table[self.place[slot]] = array.ctypes.data
@@ -371,6 +374,25 @@ def _written(plan: Plan) -> list[int]:
         elif not isinstance(step, HostStep):
             found[step.out] = None
     return list(found)
+
+
+def _donated(plan: Plan) -> set[int]:
+    """What host calls make that may write over their first operand: one that another host call made, and that nothing
+    else reads at this time or later."""
+    last = {slot: n for n, step in enumerate(plan.steps) for slot in touched(step)}
+    hosted: set[int] = set()
+    found: set[int] = set()
+    for n, step in enumerate(plan.steps):
+        if not isinstance(step, HostStep):
+            continue
+        seen = plan.access.get(step.instr.ins[0]) if step.instr.primitive.donating else None
+        if seen is not None and seen.root in hosted and seen.root not in plan.outputs:
+            shape = plan.shapes[seen.root][0]
+            whole = seen.shape == shape and seen.is_whole(shape)
+            if whole and last[seen.root] == n and step.reads.count(seen.root) == 1:
+                found.add(step.instr.outs[0])
+        hosted.update(step.instr.outs)
+    return found
 
 
 def _read(plan: Plan) -> set[int]:
