@@ -37,7 +37,8 @@ def routines(kernels: list[Kernel]) -> list[Routine]:
     if new:
         known |= link.undisturbed(lambda: {k: _new(k) for k in new})
     for kernel in known:
-        _known.move_to_end(kernel)
+        if kernel in _known:  # there may be more than it keeps
+            _known.move_to_end(kernel)
     return [known[k] for k in kernels]
 
 

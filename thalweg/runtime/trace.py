@@ -213,9 +213,16 @@ class Trace:
         traces.add(self)
         self.strangers, self.tier = 0, tier
         self.job: Job | None = None  # the last that flew
-        self._reset()
+        self._clear()
 
     def _reset(self) -> None:
+        try:
+            self._clear()
+        except BaseException:  # Ctrl-C: half of it would be worse than none
+            self._clear()
+            raise
+
+    def _clear(self) -> None:
         self.position = trie.root
         self.values: list[Value] = []
         self.leaves: list[Value] = []
@@ -384,12 +391,9 @@ class Trace:
 
     def realize(self, value: Value) -> None:
         with self.lock:
-            if value.array is None:
-                if value.trace is not self:
-                    assert value.trace is not None
-                    value.trace.realize(value)
-                    return
-                self.run()
+            if value.trace is not self:
+                return  # meanwhile another thread's run has brought it on
+            self.run()
         if value.array is None:
             raise AssertionError(f"a value judged dead was asked for: {value.aval}")
 
@@ -423,23 +427,28 @@ class Trace:
                 self._fail(error)
                 raise
             living = [v for v, lives in zip(values, alive, strict=True) if lives]
-            if job is not None:
-                job.trace, job.program, job.values, job.overwritten = (
-                    self,
-                    program,
-                    living,
-                    self.overwritten,
-                )
-                self.job = job
-            for v, result in zip(living, results, strict=True):
-                v.array = result
-                v.trace = job
             try:
+                self._give(living, results, job, program)
                 if Trace.watch is not None:
                     Trace.watch(program, inputs, user_line())
                 self._count_strangers()
+            except BaseException:
+                self._give(living, results, job, program)  # all of them, Ctrl-C or not
+                raise
             finally:
                 self._reset()
+
+    def _give(
+        self, values: list[Value], results: Sequence[Any], job: Job | None, program: Program
+    ) -> None:
+        """Let the Values that live show their results, which ``job`` may still be filling."""
+        if job is not None:
+            job.trace, job.program = self, program
+            job.values, job.overwritten = values, self.overwritten
+            self.job = job
+        for v, result in zip(values, results, strict=True):
+            v.array = result
+            v.trace = job
 
     def land(self) -> None:
         """Wait for this trace's job in flight, if there is one.
