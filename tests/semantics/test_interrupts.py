@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 
 import numpy as np
@@ -37,12 +38,16 @@ class Training:
 
 
 def interrupted(function, at: int) -> str | int:
-    """Call it, with KeyboardInterrupt at the ``at``-th line of Thalweg; gives where that is, or how many lines ran."""
+    """Call it, with KeyboardInterrupt at the ``at``-th line of Thalweg; gives where that is, or how many lines ran.
+
+    Lines with ``with`` don't count: Python comes back to them to leave the block, and there it asks for no signals.
+    """
     count, place = 0, ""
 
     def on_line(frame, event, arg):
         nonlocal count, place
-        if event == "line":
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if event == "line" and not source.lstrip().startswith("with "):
             count += 1
             if count == at:
                 place = f"{frame.f_code.co_filename.rpartition('thalweg/')[2]}:{frame.f_lineno} {frame.f_code.co_name}"
