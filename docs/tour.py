@@ -8,6 +8,7 @@ from thalweg.nn import functional as F
 from thalweg.runtime.interpreter import source
 from thalweg.runtime.program import assemble
 from thalweg.runtime.state import state
+from thalweg.runtime.trace import FREE, held_elsewhere
 
 
 def stop(title: str) -> None:
@@ -41,7 +42,7 @@ stop("The graph of one edge: the loss")
 print(state.trace.position.path()[1].graph)
 
 stop("The program: the edges' graphs joined, each value computed once, dead code gone")
-alive = tuple(value() is not None for value in state.trace.values)
+alive = held_elsewhere(state.trace.values, FREE)
 program = assemble(state.trace.position.path(), len(state.trace.leaves), alive)
 print(program.graph)
 

@@ -182,7 +182,7 @@ def test_results_die_with_their_tensor(monkeypatch):
 def test_what_is_held_is_told_by_its_references():
     values = [Value(WEAK_FLOAT) for _ in range(4)]
     held = [values[1], [values[2]]]
-    assert trace_module.held_elsewhere(values, trace_module._FREE) == (False, True, True, False)
+    assert trace_module.held_elsewhere(values, trace_module.FREE) == (False, True, True, False)
     assert (
         trace_module.held_elsewhere(values, 0) == (True,) * 4
     )  # cannot be told: all count as held

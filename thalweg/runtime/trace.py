@@ -190,7 +190,7 @@ class Failed:
         raise self.error
 
 
-_FREE = _references_of_the_free()
+FREE = _references_of_the_free()
 
 
 class Trace:
@@ -411,7 +411,7 @@ class Trace:
             self.ends.clear()  # nodes keep values alive
             self.generation = next(_generations)
             values = self.values
-            alive = held_elsewhere(values, _FREE)
+            alive = held_elsewhere(values, FREE)
             position = self.position
             program = position.programs.get(alive)
             if program is None:
