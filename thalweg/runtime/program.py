@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ class Program:
         try:
             found: tuple[tuple[Any, ...], Job | None] = self.native.begin(inputs, ahead)
             return found
+        except struct.error:  # a whole number beyond int64, which no kernel reads
+            return self(inputs), None
         except Exception as error:
             return self.run_again(inputs, error), None
 
