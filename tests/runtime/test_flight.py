@@ -355,8 +355,8 @@ rounds = 0
 while done < 400 and rounds < 300:
     rounds += 1
     try:
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003))
         signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003))
         while done < 400:
             training.step()
             done += 1
