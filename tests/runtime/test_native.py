@@ -111,7 +111,6 @@ PASSES = [
 
 
 @pytest.mark.own_tier
-@pytest.mark.own_tier
 @pytest.mark.parametrize(("where", "name"), PASSES, ids=lambda v: v if isinstance(v, str) else "")
 def test_a_failing_pass_is_logged_once_and_the_interpreter_goes_on(
     where, name, monkeypatch, caplog

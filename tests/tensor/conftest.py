@@ -92,3 +92,17 @@ def agree() -> Callable[..., None]:
                     close(a, b)
 
     return check
+
+
+@pytest.fixture
+def refused() -> Callable[[type[Exception], Callable[[Any], Any]], None]:
+    """A check that ``call(library)`` raises an error of a kind on Thalweg and on PyTorch."""
+
+    def check(kind: type[Exception], call: Callable[[Any], Any]) -> None:
+        with pytest.raises(kind):
+            call(tw)
+        torch = pytest.importorskip("torch")
+        with pytest.raises(kind):
+            call(torch)
+
+    return check
