@@ -438,16 +438,9 @@ class _Emitter:
                 f"call {memory} @{name}({pointers} {places}, i32 {size}, {_MASK} {mask}, {memory} zeroinitializer)"
             )
         elif point.lanes == 1 or s.along == "still":
-            one = w.set(f"load {memory.element}, ptr {first}, align {size}")
-            value = w.splat(memory, one)
-        elif point.mask is None:
-            value = w.set(f"load {memory}, ptr {first}, align {size}")
+            value = w.splat(memory, w.load(Type(memory.element, 1), first, size))
         else:
-            name = f"llvm.masked.load.{memory.suffix}.p0"
-            w.declared[name] = f"declare {memory} @{name}(ptr, i32, {_MASK}, {memory})"
-            value = w.set(
-                f"call {memory} @{name}(ptr {first}, i32 {size}, {_MASK} {mask}, {memory} zeroinitializer)"
-            )
+            value = w.load(memory, first, size, point.mask)
         if s.dtype is bool_:
             return w.set(f"icmp ne {memory} {value}, {constant(memory, 0)}")
         return value
@@ -472,12 +465,8 @@ class _Emitter:
             w.do(
                 f"call void @{name}({memory} {value}, {pointers} {places}, i32 {size}, {_MASK} {mask})"
             )
-        elif point.lanes == 1 or point.mask is None:
-            w.do(f"store {memory} {value}, ptr {first}, align {size}")
         else:
-            name = f"llvm.masked.store.{memory.suffix}.p0"
-            w.declared[name] = f"declare void @{name}({memory}, ptr, i32, {_MASK})"
-            w.do(f"call void @{name}({memory} {value}, ptr {first}, i32 {size}, {_MASK} {mask})")
+            w.store(memory, value, first, size, point.mask if point.lanes > 1 else None)
 
     # Reductions
 

@@ -25,6 +25,7 @@ WORDS = (
     "place_a", "place_b", "place_out", "offset_a", "offset_b", "m", "n", "k", "a_row", "a_column", "b_row", "b_column",
     "tile", "row_tiles", "column_tiles",
 )  # fmt: skip
+_SIZE = {"float": 4, "double": 8}  # bytes
 
 
 def panel(element: str) -> int:
@@ -34,7 +35,7 @@ def panel(element: str) -> int:
 
 def lanes(element: str) -> int:
     """Elements of a vector register of 64 bytes."""
-    return 16 if element == "float" else 8
+    return 64 // _SIZE[element]
 
 
 @cache
@@ -155,7 +156,9 @@ def _rows(element: str, rows: int, vectors: int) -> _Part:
     """So many rows by so many vectors of the result: kept in registers along k, added to what is there if begun."""
     w, vector = Writer(), Type(element, lanes(element))
     places = [(r, v) for r in range(rows) for v in range(vectors)]
-    mask = _mask(w, vector, w.set(f"sub i64 %columns, {(vectors - 1) * vector.lanes}"))
+    last = _mask(w, vector, w.set(f"sub i64 %columns, {(vectors - 1) * vector.lanes}"))
+    masks = [None] * (vectors - 1) + [last]
+    size = _SIZE[element]
     targets = {}
     for r in range(rows):
         row = w.set(f"mul i64 %c_row, {r}")
@@ -164,14 +167,14 @@ def _rows(element: str, rows: int, vectors: int) -> _Part:
     sums = {place: w.variable(vector, "zeroinitializer") for place in places}
     with w.when("%begun"):
         for place in places:
-            old = _load(w, vector, targets[place], mask if place[1] == vectors - 1 else "")
+            old = w.load(vector, targets[place], size, masks[place[1]])
             w.do(f"store {vector} {old}, ptr {sums[place]}")
     offsets = [w.set(f"mul i64 %a_row, {r}") for r in range(rows)]
     with w.loop("0", "%depth") as p:
         a = _at(w, element, "%a", w.set(f"mul i64 {p}, %a_column"))
         b = _at(w, element, "%b", w.set(f"mul i64 {p}, %b_row"))
         line = [
-            _load(w, vector, _at(w, element, b, str(v * vector.lanes)), "") for v in range(vectors)
+            w.load(vector, _at(w, element, b, str(v * vector.lanes)), size) for v in range(vectors)
         ]
         for r in range(rows):
             factor = w.splat(vector, w.set(f"load {element}, ptr {_at(w, element, a, offsets[r])}"))
@@ -181,7 +184,7 @@ def _rows(element: str, rows: int, vectors: int) -> _Part:
                 w.do(f"store {vector} {new}, ptr {sums[r, v]}")
     for place in places:
         total = w.set(f"load {vector}, ptr {sums[place]}")
-        _store(w, vector, total, targets[place], mask if place[1] == vectors - 1 else "")
+        w.store(vector, total, targets[place], size, masks[place[1]])
     arguments = (
         "ptr noalias %a, i64 %a_row, i64 %a_column, ptr noalias %b, i64 %b_row, ptr noalias %c, i64 %c_row, "
         "i64 %columns, i64 %depth, i1 %begun"
@@ -198,8 +201,8 @@ def _packed(element: str) -> _Part:
         target = _at(w, element, "%panel", w.set(f"mul i64 {p}, {wide}"))
         with w.loop("0", wide, vector.lanes) as column:
             mask = _mask(w, vector, w.set(f"sub i64 %columns, {column}"))
-            line = _load(w, vector, _at(w, element, source, column), mask)
-            _store(w, vector, line, _at(w, element, target, column), "")
+            line = w.load(vector, _at(w, element, source, column), _SIZE[element], mask)
+            w.store(vector, line, _at(w, element, target, column), _SIZE[element])
     arguments = (
         "ptr noalias %b, i64 %b_row, i64 %depth, i64 %columns, i64 %vectors, ptr noalias %panel"
     )
@@ -221,11 +224,11 @@ def _turned(element: str) -> _Part:
             starts.append(_at(w, element, "%b", w.set(f"mul i64 {k}, %b_column")))
         with w.loop("0", "%depth", vector.lanes) as p:
             mask = _mask(w, vector, w.set(f"sub i64 %depth, {p}"))
-            lines = [_load(w, vector, _at(w, element, s, p), mask) for s in starts]
+            lines = [w.load(vector, _at(w, element, s, p), _SIZE[element], mask) for s in starts]
             for n, line in enumerate(_transposed(w, vector, lines)):
                 row = w.set(f"mul i64 {w.set(f'add i64 {p}, {n}')}, {wide}")
                 place = _at(w, element, "%panel", w.set(f"add i64 {row}, {column}"))
-                _store(w, vector, line, place, "")
+                w.store(vector, line, place, _SIZE[element])
     arguments = (
         "ptr noalias %b, i64 %b_column, i64 %depth, i64 %columns, i64 %vectors, ptr noalias %panel"
     )
@@ -276,22 +279,3 @@ def _mask(w: Writer, t: Type, count: str) -> str:
     truth, integer = t.of("i1"), Type("i64", 1)
     name = f"llvm.get.active.lane.mask.{truth.suffix}.i64"
     return w.call(name, truth, (integer, "0"), (integer, count))
-
-
-def _load(w: Writer, t: Type, place: str, mask: str) -> str:
-    align = 4 if t.element == "float" else 8
-    if not mask:
-        return w.set(f"load {t}, ptr {place}, align {align}")
-    name, truth = f"llvm.masked.load.{t.suffix}.p0", t.of("i1")
-    w.declared[name] = f"declare {t} @{name}(ptr, i32, {truth}, {t})"
-    return w.set(f"call {t} @{name}(ptr {place}, i32 {align}, {truth} {mask}, {t} zeroinitializer)")
-
-
-def _store(w: Writer, t: Type, value: str, place: str, mask: str) -> None:
-    align = 4 if t.element == "float" else 8
-    if not mask:
-        w.do(f"store {t} {value}, ptr {place}, align {align}")
-        return
-    name = f"llvm.masked.store.{t.suffix}.p0"
-    w.declared[name] = f"declare void @{name}({t}, ptr, i32, {t.of('i1')})"
-    w.do(f"call void @{name}({t} {value}, ptr {place}, i32 {align}, {t.of('i1')} {mask})")

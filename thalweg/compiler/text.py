@@ -93,6 +93,25 @@ class Writer:
         first = self.set(f"insertelement {t} poison, {t.element} {scalar}, i32 0")
         return self.set(f"shufflevector {t} {first}, {t} poison, <{t.lanes} x i32> zeroinitializer")
 
+    def load(self, t: Type, place: str, align: int, mask: str | None = None) -> str:
+        """The neighbors at an address; 0 in lanes that ``mask`` leaves out."""
+        if mask is None:
+            return self.set(f"load {t}, ptr {place}, align {align}")
+        name, truths = f"llvm.masked.load.{t.suffix}.p0", t.of("i1")
+        self.declared[name] = f"declare {t} @{name}(ptr, i32, {truths}, {t})"
+        return self.set(
+            f"call {t} @{name}(ptr {place}, i32 {align}, {truths} {mask}, {t} zeroinitializer)"
+        )
+
+    def store(self, t: Type, value: str, place: str, align: int, mask: str | None = None) -> None:
+        """Write neighbors to an address, but for lanes that ``mask`` leaves out."""
+        if mask is None:
+            self.do(f"store {t} {value}, ptr {place}, align {align}")
+            return
+        name, truths = f"llvm.masked.store.{t.suffix}.p0", t.of("i1")
+        self.declared[name] = f"declare void @{name}({t}, ptr, i32, {truths})"
+        self.do(f"call void @{name}({t} {value}, ptr {place}, i32 {align}, {truths} {mask})")
+
     def variable(self, t: Type, start: str) -> str:
         """A place for a value that changes, set to ``start`` here."""
         place = "%" + self.name("slot")
