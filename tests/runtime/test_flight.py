@@ -363,7 +363,7 @@ while done < 400 and rounds < 300:
     rounds += 1
     try:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003))
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.001))
         go()
         signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
@@ -373,5 +373,5 @@ while done < 400 and rounds < 300:
     found = [n for n in (done, done + 1) if n < len(reference) and same(now, reference[n])]
     assert found, (rounds, done)
     done = found[0]
-assert rounds > 20
+assert rounds > 20, rounds
 """)
