@@ -107,3 +107,43 @@ def test_sampler_errors(name: str, torch: Any) -> None:
 def test_a_sampler_without_iter_says_so() -> None:
     with pytest.raises(NotImplementedError, match="defines __iter__"):
         iter(data.Sampler())
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"num_samples": 7},
+        {"num_samples": 25},
+        {"replacement": True, "num_samples": 75},
+    ],
+)
+def test_batches_as_arrays_are_those_as_lists(settings: dict[str, Any], drop_last: bool) -> None:
+    def batches(of: str) -> list[list[int]]:
+        source = tw.Generator().manual_seed(3)
+        sampler = data.RandomSampler(range(10), generator=source, **settings)
+        found = data.BatchSampler(sampler, 4, drop_last)
+        every = list(found) if of == "lists" else [rows.tolist() for rows in found.arrays()]
+        return [*every, source.permutation(5).tolist()]
+
+    assert batches("arrays") == batches("lists")
+
+
+def test_a_data_set_never_sees_arrays_of_indices() -> None:
+    class Strict:
+        def __len__(self) -> int:
+            return 10
+
+        def __getitem__(self, index: Any) -> int:
+            assert type(index) is int
+            return index
+
+    class StrictRows(Strict):
+        def __getitems__(self, indices: Any) -> list[int]:
+            assert type(indices) is list and {type(i) for i in indices} == {int}
+            return indices
+
+    for source in (Strict(), StrictRows()):
+        found = [b.tolist() for b in data.DataLoader(source, 4, shuffle=True)]
+        assert sorted(sum(found, [])) == list(range(10))

@@ -116,6 +116,22 @@ def test_uniform_and_whole_numbers_are_the_same_bits() -> None:
         assert mine.tolist() == theirs.tolist()
 
 
+def by_turns(targets: list[int]) -> list[int]:
+    """What is left when place after place has changed with its target."""
+    order = list(range(len(targets)))
+    for place, target in enumerate(targets):
+        order[place], order[target] = order[target], order[place]
+    return order
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 7, 50, 3000])
+def test_a_permutation_is_that_of_changing_place_after_place(n: int) -> None:
+    for seed in range(20):
+        one, other = tw.Generator().manual_seed(seed), tw.Generator().manual_seed(seed)
+        assert one.permutation(n).tolist() == by_turns(other.skip_permutation(n).tolist())
+        assert one.permutation(3).tolist() == other.permutation(3).tolist()
+
+
 def test_layers_begin_alike() -> None:
     torch = pytest.importorskip("torch")
 

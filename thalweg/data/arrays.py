@@ -21,10 +21,11 @@ from ..tensor.creation import as_tensor, from_array, from_numpy, tensor
 from ..tensor.joining import stack
 
 Array = np.ndarray[Any, Any]
-Gather = Callable[[Sequence[int]], Any]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Gather = Callable[[Sequence[int] | Rows], Any]
 
 __all__ = [
-    "Array", "Gather", "array_kind", "as_tensor", "from_array", "gather_of", "joined", "shared_tensor", "stacked", "tensor",
+    "Array", "Gather", "Rows", "array_kind", "as_tensor", "from_array", "gather_of", "joined", "shared_tensor", "stacked", "tensor",
 ]  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def gather_of(source: Any) -> Gather | None:
     return None
 
 
-def _tensor_rows(source: Tensor, rows: Sequence[int]) -> Tensor:
+def _tensor_rows(source: Tensor, rows: Sequence[int] | Rows) -> Tensor:
     array, written_to = _current(source)
     return _rows(array, rows, written_to)
 
@@ -83,7 +84,7 @@ def _current(t: Tensor) -> tuple[Array, bool]:
     return t._array(), False
 
 
-def _rows(array: Array, rows: Sequence[int], written_to: bool) -> Tensor:
+def _rows(array: Array, rows: Sequence[int] | Rows, written_to: bool) -> Tensor:
     """Rows of ``array`` as a new tensor; ``written_to`` forbids to share memory."""
     size, first = len(rows), rows[0]
     if 0 <= first <= len(array) - size and rows[-1] == first + size - 1 and _consecutive(rows):
@@ -92,7 +93,7 @@ def _rows(array: Array, rows: Sequence[int], written_to: bool) -> Tensor:
             return from_array(part.copy())
         part.flags.writeable = False
         return from_array(part)
-    index = np.array(rows)
+    index = np.asarray(rows)
     try:
         # take() would first make an array with gaps dense as a whole
         found = array.take(index, 0) if array.flags.c_contiguous else array[index]
@@ -104,7 +105,9 @@ def _rows(array: Array, rows: Sequence[int], written_to: bool) -> Tensor:
     return from_array(found)
 
 
-def _consecutive(rows: Sequence[int]) -> bool:
+def _consecutive(rows: Sequence[int] | Rows) -> bool:
+    if type(rows) is np.ndarray:
+        return bool((np.diff(rows) == 1).all())
     return all(a == b for a, b in zip(rows, range(rows[0], rows[0] + len(rows)), strict=True))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .arrays import Gather, gather_of
+from .arrays import Gather, Rows, gather_of
 from .dataset import Dataset, StackDataset, Subset, TensorDataset, items_of
 
 END: Any = object()
@@ -22,27 +22,33 @@ _INT = {int}
 _WHOLE = ("int64", "int32", "int16", "int8")
 
 
-def batches_by_number(dataset: Any, collate: Callable[[Any], Any], whole: bool) -> Fetch:
-    """A function from a list of indices to a batch.
+def batches_by_number(
+    dataset: Any, collate: Callable[[Any], Any], gathers: bool, arrays: bool
+) -> Fetch:
+    """A function from the indices of a batch to the batch.
 
     Args:
         dataset: has ``__getitem__``.
         collate: makes a batch of a list of items.
-        whole: gather a batch from arrays at once where that gives what ``collate`` would.
+        gathers: gather a batch from arrays at once where that gives what ``collate`` would.
+        arrays: indices come as arrays, which the data set is not to see.
     """
-    gather = gatherer(dataset) if whole else None
-    if gather is None:
-        return lambda indices: collate(items_of(dataset, indices))
+    gather = gatherer(dataset) if gathers else None
 
     def fetch(indices: Any) -> Any:
-        rows = _row_numbers(indices)
-        return gather(rows) if rows else collate(items_of(dataset, indices))
+        if gather is not None:
+            rows = _row_numbers(indices)
+            if rows is not None and len(rows):
+                return gather(rows)
+        return collate(items_of(dataset, indices.tolist() if arrays else indices))
 
     return fetch
 
 
-def _row_numbers(indices: Any) -> list[int] | None:
-    """``indices`` as Python integers; None where they are anything but whole numbers."""
+def _row_numbers(indices: Any) -> Sequence[int] | Rows | None:
+    """``indices`` as integers; None where they are anything but whole numbers."""
+    if type(indices) is np.ndarray and indices.dtype == np.int64 and indices.ndim == 1:
+        return indices
     if isinstance(indices, np.ndarray | Tensor):
         indices = list(indices)
     if set(map(type, indices)) <= _INT:
@@ -128,6 +134,7 @@ class Opener:
         whole: the sampler gives lists of indices; otherwise single ones.
         in_turn: the data set is an iterable.
         gathers: a whole batch may be gathered from arrays at once.
+        arrays: the lists are arrays.
         drop_last: an iterable's last short batch is left out.
         said_length: what ``len`` of an iterable data set was, where it was asked for.
     """
@@ -136,13 +143,14 @@ class Opener:
     whole: bool
     in_turn: bool
     gathers: bool
+    arrays: bool
     drop_last: bool
     said_length: int | None
 
     def __call__(self, dataset: Any) -> Fetch:
         if not self.in_turn:
             if self.whole:
-                return batches_by_number(dataset, self.collate, self.gathers)
+                return batches_by_number(dataset, self.collate, self.gathers, self.arrays)
             return items_by_number(dataset, self.collate)
         items = dataset if self.said_length is None else counted(dataset, self.said_length)
         if self.whole:

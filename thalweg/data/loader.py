@@ -10,7 +10,14 @@ from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import Opener
 from .iteration import InlineIterator, ThreadedIterator
-from .samplers import BatchSampler, EndlessSampler, RandomSampler, SequentialSampler, check_boolean
+from .samplers import (
+    BatchSampler,
+    EndlessSampler,
+    RandomSampler,
+    SequentialSampler,
+    check_boolean,
+    gives_arrays,
+)
 
 T_co = TypeVar("T_co", covariant=True)
 _FIXED = frozenset(
@@ -151,8 +158,11 @@ class DataLoader(Generic[T_co]):
         return len(self)
 
     def index_stream(self) -> Iterator[Any]:
-        """What the workers get in turn: lists of indices, or single ones."""
-        return iter(self.batch_sampler if self.batch_sampler is not None else self.sampler)
+        """What the workers get in turn: lists or arrays of indices, or single ones."""
+        if self.batch_sampler is None:
+            return iter(self.sampler)
+        batches: Any = self.batch_sampler
+        return batches.arrays() if gives_arrays(batches) else iter(batches)
 
     def opener(self) -> Opener:
         """What makes the function from indices to batches, for this loader; it does not hold the loader."""
@@ -161,6 +171,7 @@ class DataLoader(Generic[T_co]):
             whole=self.batch_sampler is not None,
             in_turn=self._in_turn,
             gathers=self.collate_fn is default_collate,
+            arrays=gives_arrays(self.batch_sampler),
             drop_last=self.drop_last,
             said_length=self._said_length,
         )

@@ -15,7 +15,7 @@ import numpy as np
 from ..ir.dtype import float64
 from ..runtime.generator import Generator, default_generator
 from ..tensor.random import multinomial
-from .arrays import as_tensor
+from .arrays import Rows, as_tensor
 
 T_co = TypeVar("T_co", covariant=True)
 _CHUNK = 32
@@ -57,6 +57,10 @@ class SequentialSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.data_source)))
 
+    def arrays(self) -> Iterator[Rows]:
+        """What ``iter`` gives, many at a time."""
+        yield np.arange(len(self.data_source))
+
     def __len__(self) -> int:
         return len(self.data_source)
 
@@ -95,16 +99,23 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
+        for drawn in self.arrays():
+            yield from drawn.tolist()
+
+    def arrays(self) -> Iterator[Rows]:
+        """What ``iter`` gives, many at a time."""
         n, wanted = len(self.data_source), self.num_samples
         source = self.generator or Generator().manual_seed(draw_seed(None))
         if self.replacement:
             for start in range(0, wanted, _CHUNK):
-                yield from source.integers(0, n, (min(_CHUNK, wanted - start),)).tolist()
+                yield source.integers(0, n, (min(_CHUNK, wanted - start),))
             return
         for _ in range(wanted // n):
-            yield from source.permutation(n).tolist()
-        # drawn even where nothing is left, as in PyTorch
-        yield from source.permutation(n)[: wanted % n].tolist()
+            yield source.permutation(n)
+        if wanted % n:
+            yield source.permutation(n)[: wanted % n]
+        else:
+            source.skip_permutation(n)  # drawn even where nothing is left, as in PyTorch
 
     def __len__(self) -> int:
         return self.num_samples
@@ -176,6 +187,29 @@ class BatchSampler(Sampler[list[Any]]):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
 
+    def arrays(self) -> Iterator[Rows]:
+        """What ``iter`` gives, as arrays; for a sampler that has them."""
+        return _cut(self.sampler.arrays(), self.batch_size, self.drop_last)  # type: ignore[attr-defined]  # see above
+
     def __len__(self) -> int:
         size = len(self.sampler)  # type: ignore[arg-type]  # a TypeError tells that it has none
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
+
+
+def gives_arrays(sampler: Any) -> bool:
+    """Whether a batch sampler and the one beneath it are as they were written here, and give arrays."""
+    known = (SequentialSampler, RandomSampler)
+    return type(sampler) is BatchSampler and type(sampler.sampler) in known
+
+
+def _cut(arrays: Iterator[Rows], size: int, drop_last: bool) -> Iterator[Rows]:
+    """Arrays one after another in pieces of ``size``; ``drop_last`` leaves out a last short one."""
+    rest = np.empty(0, np.int64)
+    for array in arrays:
+        rest = np.concatenate([rest, array]) if len(rest) else array
+        end = len(rest) // size * size
+        for start in range(0, end, size):
+            yield rest[start : start + size]
+        rest = rest[end:]
+    if len(rest) and not drop_last:
+        yield rest

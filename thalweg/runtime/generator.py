@@ -202,14 +202,14 @@ class Generator:
 
     def permutation(self, n: int) -> Array:
         """(n,) int64: 0 to n-1 in random order. Source: Fisher and Yates 1938."""
+        return _shuffled(self.skip_permutation(n))
+
+    def skip_permutation(self, n: int) -> Array:
+        """Draw what a permutation of n takes: (n,) int64, for each place the one at or after it to change with."""
         with self._lock:
             draws = self._words(max(n - 1, 0))
-        offsets = (draws % np.arange(n, 1, -1, dtype=np.uint32)).tolist() if n > 1 else []
-        order = list(range(n))
-        for i, offset in enumerate(offsets):
-            j = i + offset
-            order[i], order[j] = order[j], order[i]
-        return np.array(order, np.int64)
+        offsets = draws % np.arange(n, 1, -1, dtype=np.uint32)
+        return np.arange(n) + np.append(offsets, np.zeros(min(n, 1), np.int64)).astype(np.int64)
 
     def bernoulli(self, p: float, shape: Shape) -> Array:
         """bool: True with probability ``p``."""
@@ -267,6 +267,27 @@ def _fill(found: Array, draw: Callable[[int], Array]) -> None:
     for begin in range(0, found.size, _PIECE):
         end = min(begin + _PIECE, found.size)
         found[begin:end] = draw(end - begin)
+
+
+def _shuffled(targets: Array) -> Array:
+    """0 to n-1 after place after place has changed with its target, which is no earlier one, all at once.
+
+    What a place holds when its turn comes was put there by the last earlier place with this target, which gave what
+    it then held itself: chains to one that nobody had touched, which are followed by doubling. And what a place gets
+    is what the place before it with the same target held; the target's own number if there was none.
+    """
+    n = len(targets)
+    order = np.sort(targets << 32 | np.arange(n)) & (2**32 - 1)  # by target, then by place
+    aims = targets[order]
+    held, earlier = np.arange(n), order < aims
+    held[aims[earlier]] = order[earlier]  # of several the last counts
+    while not np.array_equal(further := held[held], held):
+        held = further
+    shuffled, given = np.empty(n, np.int64), aims.copy()
+    again = np.flatnonzero(aims[1:] == aims[:-1])
+    given[again + 1] = held[order[again]]
+    shuffled[order] = given
+    return shuffled
 
 
 def _box_muller(units: Array, mean: float, std: float) -> Array:
