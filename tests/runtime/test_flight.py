@@ -74,8 +74,9 @@ def test_a_cut_lets_the_program_fly_and_a_read_waits_for_it():
     training.cut()
     assert flying(training.net[0].weight) and flying(loss) and flight.job is not None
     assert loss.item() > 0
-    assert flight.job is None and loss._storage.value.trace is None
-    assert not flying(training.net[0].weight)
+    assert loss._storage.value.trace is None
+    tw.synchronize()
+    assert flight.job is None and not flying(training.net[0].weight)
 
 
 @pytest.mark.parametrize("optimizer", [tw.optim.SGD, tw.optim.AdamW])
@@ -108,6 +109,70 @@ def test_a_loop_holds_one_step_only():
     training.step()
     training.cut()
     assert first.landed and first.inputs is None and first.results is None and not first.values
+
+
+class Counting(Training):
+    """Reads after each step how many it got right, as textbooks do."""
+
+    def step(self):
+        scores = self.net(self.x)
+        loss = F.cross_entropy(scores, self.y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return (scores.argmax(1) == self.y).sum().item()
+
+
+def test_what_is_read_after_a_step_is_waited_for_and_no_more():
+    training = Counting()
+    expected = [Training() for _ in range(5)]
+    found = []
+    for _ in range(5):
+        found.append(training.step())
+        assert flight.job is not None and flying(training.net[0].weight)
+    for n, other in enumerate(expected):
+        for _ in range(n):
+            other.step()
+        with tw.tier("interpret"):
+            assert found[n] == int((other.net(other.x).argmax(1) == other.y).sum())
+    expected[-1].step()
+    assert same(training.parameters(), expected[-1].parameters())
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_the_same_bits_where_a_read_waits_for_a_part(threads):
+    alone, training = Counting(tw.optim.AdamW), Counting(tw.optim.AdamW)
+    tw.set_num_threads(1)
+    expected = [alone.step() for _ in range(30)]
+    tw.set_num_threads(threads)
+    assert [training.step() for _ in range(30)] == expected
+    assert same(training.parameters(), alone.parameters())
+
+
+def test_parameters_may_be_read_one_after_another_while_the_rest_flies():
+    expected = Training()
+    expected.step()
+    training = Training()
+    training.step()
+    training.cut()
+    for mine, other in zip(training.net.parameters(), expected.parameters(), strict=True):
+        assert np.array_equal(mine.tolist(), other)
+
+
+def test_a_check_that_fails_after_what_was_read_takes_back_its_step():
+    training = Wrong()
+    training.step()
+    before = training.parameters()
+    hidden = training.net[0](training.x)
+    loss = training.step(wrong=7)
+    inside = hidden.sum()
+    expected = inside.item()  # needs no label: it is there before the check
+    by_hand = np.asarray(training.x) @ before[0].T + before[1]
+    assert np.isclose(expected, by_hand.sum())
+    with pytest.raises(IndexError, match="out of bounds"):
+        loss.item()
+    assert same(training.parameters(), before)
+    assert inside.item() == expected
 
 
 @pytest.mark.parametrize(
@@ -302,7 +367,7 @@ def run_script(script):
         "import os, signal, sys, threading, time\n"
         "import numpy as np\n"
         "import thalweg as tw\n"
-        "from test_flight import Training, Wrong, native, flight, same\n"
+        "from test_flight import Counting, Training, Wrong, native, flight, same\n"
         "native._LIGHT = 0\n"
         "tw.set_num_threads(2)\n"
         "tw.tier('native')\n"
@@ -341,8 +406,11 @@ def test_the_process_ends_in_flight():
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer on this system")
-def test_interrupts_at_any_moment_leave_whole_steps():
-    run_script("""
+@pytest.mark.parametrize("kind", ["Training", "Counting"])
+def test_interrupts_at_any_moment_leave_whole_steps(kind):
+    run_script(
+        f"Training = {kind}"
+        + """
 import random
 counts = Training()
 reference = [counts.parameters()]
@@ -374,4 +442,5 @@ while done < 400 and rounds < 300:
     assert found, (rounds, done)
     done = found[0]
 assert rounds > 20, rounds
-""")
+"""
+    )

@@ -64,7 +64,7 @@ def test_auto_goes_over_at_the_third_round_of_a_training_loop(monkeypatch):
     monkeypatch.setattr(
         native.NativeProgram,
         "__init__",
-        lambda self, *args: made.append(self) or init(self, *args),
+        lambda self, *args, **settings: made.append(self) or init(self, *args, **settings),
     )
     tw.clear_caches()
     with tw.tier("auto"):

@@ -11,7 +11,8 @@ from weakref import WeakSet
 
 import numpy as np
 
-from ..compiler.plan import HostStep, KernelStep, Step
+from ..compiler.order import touched
+from ..compiler.plan import Step
 
 _ALIGN = 64
 
@@ -59,15 +60,6 @@ def _give_back() -> None:
 
 
 arena = Arena()
-
-
-def touched(step: Step) -> tuple[int, ...]:
-    """The slots whose memory a step reads or writes."""
-    if isinstance(step, KernelStep):
-        return step.buffers
-    if isinstance(step, HostStep):
-        return (*step.reads, *step.instr.outs)
-    return step.a.slot, step.b.slot, step.out
 
 
 def lay_out(

@@ -12,7 +12,8 @@ inside. Which thread computes what changes nothing: each unit of a command write
 
 Note: jobs. ``submit`` leaves a list of commands in the block and returns. The first thread that claims it drives it:
 a worker, or the caller itself when it comes to ``wait`` for a job that nobody has begun; otherwise ``wait`` takes part
-in its commands until it is done. There is one job at a time.
+in its commands. It ends when so many commands as asked for have been carried out; a caller that was driving then hands
+the job over to whoever claims it next. There is one job at a time.
 """
 
 from __future__ import annotations
@@ -22,22 +23,17 @@ import sys
 
 # Places, in units of eight bytes; a line of the processor's cache holds eight. The first line is what idle workers
 # look at: the ticket, the number of jobs submitted, how many workers may take part, whether to leave, and the block of
-# the last job. Then the NEXT unit, the ACTIVE workers, the open command, how many sleep, and the number of the last job
-# that was claimed, and that was done.
-TICKET, JOB, LIMIT, QUIT, BLOCK, NEXT, ACTIVE, COMMAND, SLEEPERS, CLAIMED, DONE = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    8,
-    16,
-    24,
-    32,
-    40,
-    48,
-)
+# the last job. Then the next unit, the active workers, the open command (five words), how many sleep, the number of the
+# last job that was claimed, that of the last that was done, and how many commands of the list have been carried out.
+TICKET, JOB, LIMIT, QUIT, BLOCK = range(5)
+NEXT, ACTIVE, COMMAND, SLEEPERS, CLAIMED, DONE = range(8, 56, 8)
+PROGRESS = DONE + 1
 SIZE = 64
+ALL = 2**63 - 1  # commands to wait for
+_PLACES = {
+    "job": JOB, "limit": LIMIT, "quit": QUIT, "block": BLOCK, "next": NEXT, "active": ACTIVE, "sleepers": SLEEPERS,
+    "command": range(COMMAND, COMMAND + 5), "claimed": CLAIMED, "done": DONE, "progress": PROGRESS, "all": ALL,
+}  # fmt: skip
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
 _SPINS = 8000  # pauses before a worker goes to sleep: about 100 microseconds
@@ -45,16 +41,16 @@ _SPINS = 8000  # pauses before a worker goes to sleep: about 100 microseconds
 _SHARE = """
 define {linkage} void @share(ptr %pool) {{
 entry:
-  %next = getelementptr i64, ptr %pool, i64 8
-  %p_function = getelementptr i64, ptr %pool, i64 24
+  %next = getelementptr i64, ptr %pool, i64 {next}
+  %p_function = getelementptr i64, ptr %pool, i64 {command[0]}
   %function = load ptr, ptr %p_function
-  %p_table = getelementptr i64, ptr %pool, i64 25
+  %p_table = getelementptr i64, ptr %pool, i64 {command[1]}
   %table = load ptr, ptr %p_table
-  %p_meta = getelementptr i64, ptr %pool, i64 26
+  %p_meta = getelementptr i64, ptr %pool, i64 {command[2]}
   %meta = load ptr, ptr %p_meta
-  %p_count = getelementptr i64, ptr %pool, i64 27
+  %p_count = getelementptr i64, ptr %pool, i64 {command[3]}
   %count = load i64, ptr %p_count
-  %p_grain = getelementptr i64, ptr %pool, i64 28
+  %p_grain = getelementptr i64, ptr %pool, i64 {command[4]}
   %grain = load i64, ptr %p_grain
   br label %take
 take:
@@ -76,7 +72,7 @@ end:
 _ENTER = """
 define {linkage} void @enter(ptr %pool, i64 %ticket) {{
 entry:
-  %active = getelementptr i64, ptr %pool, i64 16
+  %active = getelementptr i64, ptr %pool, i64 {active}
   %a1 = atomicrmw add ptr %active, i64 1 seq_cst
   %still = load atomic i64, ptr %pool seq_cst, align 8
   %valid = icmp eq i64 %still, %ticket
@@ -93,7 +89,7 @@ leave:
 _WAKE = """
 define {linkage} void @wake(ptr %pool) {{
 entry:
-  %sleepers = getelementptr i64, ptr %pool, i64 32
+  %sleepers = getelementptr i64, ptr %pool, i64 {sleepers}
   %asleep = load atomic i64, ptr %sleepers seq_cst, align 8
   %any = icmp sgt i64 %asleep, 0
   br i1 %any, label %call, label %end
@@ -135,16 +131,12 @@ end:
 }}
 """
 
-# Carry out a list; without a pool: alone.
+# Carry out a part of a list; without a pool: alone.
 _CARRY_OUT = """
-define {linkage} void @carry_out(ptr %block) {{
+define {linkage} void @carry_out(ptr %block, i64 %first, i64 %last) {{
 entry:
   %p_commands = getelementptr i64, ptr %block, i64 0
   %commands = load ptr, ptr %p_commands
-  %p_first = getelementptr i64, ptr %block, i64 1
-  %first = load i64, ptr %p_first
-  %p_last = getelementptr i64, ptr %block, i64 2
-  %last = load i64, ptr %p_last
   %p_table = getelementptr i64, ptr %block, i64 3
   %table = load ptr, ptr %p_table
   %p_pool = getelementptr i64, ptr %block, i64 4
@@ -152,7 +144,7 @@ entry:
   %none = icmp eq ptr %pool, null
   br label %head
 head:
-  %i = phi i64 [ %first, %entry ], [ %following, %latch ]
+  %i = phi i64 [ %first, %entry ], [ %following, %latch ], [ %following, %tell ]
   %more = icmp slt i64 %i, %last
   br i1 %more, label %body, label %end
 body:
@@ -172,17 +164,17 @@ one:
   call void %function(ptr %table, ptr %meta, i64 0, i64 %count)
   br label %latch
 many:
-  %next = getelementptr i64, ptr %pool, i64 8
-  %active = getelementptr i64, ptr %pool, i64 16
-  %f = getelementptr i64, ptr %pool, i64 24
+  %next = getelementptr i64, ptr %pool, i64 {next}
+  %active = getelementptr i64, ptr %pool, i64 {active}
+  %f = getelementptr i64, ptr %pool, i64 {command[0]}
   store ptr %function, ptr %f
-  %t = getelementptr i64, ptr %pool, i64 25
+  %t = getelementptr i64, ptr %pool, i64 {command[1]}
   store ptr %table, ptr %t
-  %m = getelementptr i64, ptr %pool, i64 26
+  %m = getelementptr i64, ptr %pool, i64 {command[2]}
   store ptr %meta, ptr %m
-  %c = getelementptr i64, ptr %pool, i64 27
+  %c = getelementptr i64, ptr %pool, i64 {command[3]}
   store i64 %count, ptr %c
-  %g = getelementptr i64, ptr %pool, i64 28
+  %g = getelementptr i64, ptr %pool, i64 {command[4]}
   store i64 %grain, ptr %g
   store atomic i64 0, ptr %next seq_cst, align 8
   %before = atomicrmw add ptr %pool, i64 1 seq_cst
@@ -199,6 +191,10 @@ hold:
   br label %join
 latch:
   %following = add i64 %i, 1
+  br i1 %none, label %head, label %tell
+tell:
+  %progress = getelementptr i64, ptr %pool, i64 {progress}
+  store atomic i64 %following, ptr %progress seq_cst, align 8
   br label %head
 end:
   ret void
@@ -210,27 +206,45 @@ _RUN = """
 define {linkage} void @run(ptr %block) {{
 entry:
   call void @fill(ptr %block)
-  call void @carry_out(ptr %block)
+  %p_first = getelementptr i64, ptr %block, i64 1
+  %first = load i64, ptr %p_first
+  %p_last = getelementptr i64, ptr %block, i64 2
+  %last = load i64, ptr %p_last
+  call void @carry_out(ptr %block, i64 %first, i64 %last)
   ret void
 }}
 """
 
-# Claim the job that is waiting, if there is one, and carry it out.
+# Claim the job that is waiting, if there is one, and carry out what is left of its first %most commands. If there are
+# more, it waits again.
 _DRIVE = """
-define {linkage} void @drive(ptr %pool) {{
+define {linkage} void @drive(ptr %pool, i64 %most) {{
 entry:
-  %p_job = getelementptr i64, ptr %pool, i64 1
+  %p_job = getelementptr i64, ptr %pool, i64 {job}
   %job = load atomic i64, ptr %p_job seq_cst, align 8
-  %p_claimed = getelementptr i64, ptr %pool, i64 40
+  %p_claimed = getelementptr i64, ptr %pool, i64 {claimed}
   %before = sub i64 %job, 1
   %tried = cmpxchg ptr %p_claimed, i64 %before, i64 %job seq_cst seq_cst
   %mine = extractvalue {{ i64, i1 }} %tried, 1
   br i1 %mine, label %work, label %end
 work:
-  %p_block = getelementptr i64, ptr %pool, i64 4
+  %p_block = getelementptr i64, ptr %pool, i64 {block}
   %block = load ptr, ptr %p_block
-  call void @carry_out(ptr %block)
-  %p_done = getelementptr i64, ptr %pool, i64 48
+  %p_last = getelementptr i64, ptr %block, i64 2
+  %last = load i64, ptr %p_last
+  %p_progress = getelementptr i64, ptr %pool, i64 {progress}
+  %first = load atomic i64, ptr %p_progress seq_cst, align 8
+  %in_part = icmp slt i64 %most, %last
+  %stop = select i1 %in_part, i64 %most, i64 %last
+  call void @carry_out(ptr %block, i64 %first, i64 %stop)
+  br i1 %in_part, label %hand_over, label %finish
+hand_over:
+  store atomic i64 %before, ptr %p_claimed seq_cst, align 8
+  %ticket = atomicrmw add ptr %pool, i64 2 seq_cst
+  call void @wake(ptr %pool)
+  br label %end
+finish:
+  %p_done = getelementptr i64, ptr %pool, i64 {done}
   store atomic i64 %job, ptr %p_done seq_cst, align 8
   br label %end
 end:
@@ -245,9 +259,13 @@ entry:
   call void @fill(ptr %block)
   %p_pool = getelementptr i64, ptr %block, i64 4
   %pool = load ptr, ptr %p_pool
-  %p_block = getelementptr i64, ptr %pool, i64 4
+  %p_block = getelementptr i64, ptr %pool, i64 {block}
   store ptr %block, ptr %p_block
-  %p_job = getelementptr i64, ptr %pool, i64 1
+  %p_first = getelementptr i64, ptr %block, i64 1
+  %first = load i64, ptr %p_first
+  %p_progress = getelementptr i64, ptr %pool, i64 {progress}
+  store atomic i64 %first, ptr %p_progress seq_cst, align 8
+  %p_job = getelementptr i64, ptr %pool, i64 {job}
   %job = atomicrmw add ptr %p_job, i64 1 seq_cst
   %ticket = atomicrmw add ptr %pool, i64 2 seq_cst
   call void @wake(ptr %pool)
@@ -256,24 +274,28 @@ entry:
 """
 
 _WAIT = """
-define {linkage} void @wait(ptr %pool) {{
+define {linkage} void @wait(ptr %pool, i64 %most) {{
 entry:
-  %p_job = getelementptr i64, ptr %pool, i64 1
-  %p_claimed = getelementptr i64, ptr %pool, i64 40
-  %p_done = getelementptr i64, ptr %pool, i64 48
+  %p_progress = getelementptr i64, ptr %pool, i64 {progress}
+  %p_job = getelementptr i64, ptr %pool, i64 {job}
+  %p_claimed = getelementptr i64, ptr %pool, i64 {claimed}
+  %p_done = getelementptr i64, ptr %pool, i64 {done}
   br label %look
 look:
   %seen = phi i64 [ 0, %entry ], [ %seen, %idle ], [ %seen, %take ], [ %ticket, %help ]
   %job = load atomic i64, ptr %p_job seq_cst, align 8
   %done = load atomic i64, ptr %p_done seq_cst, align 8
   %over = icmp eq i64 %job, %done
-  br i1 %over, label %end, label %ask
+  %progress = load atomic i64, ptr %p_progress seq_cst, align 8
+  %reached = icmp sge i64 %progress, %most
+  %enough = or i1 %over, %reached
+  br i1 %enough, label %end, label %ask
 ask:
   %claimed = load atomic i64, ptr %p_claimed seq_cst, align 8
   %begun = icmp eq i64 %job, %claimed
   br i1 %begun, label %follow, label %take
 take:
-  call void @drive(ptr %pool)
+  call void @drive(ptr %pool, i64 %most)
   br label %look
 follow:
   %ticket = load atomic i64, ptr %pool seq_cst, align 8
@@ -298,11 +320,11 @@ declare void @{pause_declared}
 _WORKER = """
 define {linkage} void @worker(ptr %pool, i64 %index) {{
 entry:
-  %sleepers = getelementptr i64, ptr %pool, i64 32
-  %limit = getelementptr i64, ptr %pool, i64 2
-  %quit = getelementptr i64, ptr %pool, i64 3
-  %p_job = getelementptr i64, ptr %pool, i64 1
-  %p_claimed = getelementptr i64, ptr %pool, i64 40
+  %sleepers = getelementptr i64, ptr %pool, i64 {sleepers}
+  %limit = getelementptr i64, ptr %pool, i64 {limit}
+  %quit = getelementptr i64, ptr %pool, i64 {quit}
+  %p_job = getelementptr i64, ptr %pool, i64 {job}
+  %p_claimed = getelementptr i64, ptr %pool, i64 {claimed}
   br label %wait
 wait:
   %seen = phi i64 [ 0, %entry ], [ %seen, %rest ], [ %ticket, %help ], [ %seen, %awake ], [ %seen, %take ], [ %ticket, %join ]
@@ -333,7 +355,7 @@ ask:
   %may = and i1 %waiting, %counts
   br i1 %may, label %take, label %idle
 take:
-  call void @drive(ptr %pool)
+  call void @drive(ptr %pool, i64 {all})
   br label %wait
 idle:
   call void @{pause}
@@ -394,7 +416,7 @@ def text(name: str) -> str:
     filled = [
         _ROUTINES[part].format(
             linkage="internal" if part != name else "", pause=pause, pause_declared=pause.replace("i32 1", "i32"),
-            syscall=_SYSCALL.get(_machine(), 0), spins=_SPINS,
+            syscall=_SYSCALL.get(_machine(), 0), spins=_SPINS, **_PLACES,
         )
         for part in (name, *_CALLED[name])
     ]  # fmt: skip

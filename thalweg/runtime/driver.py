@@ -108,7 +108,7 @@ class Driver(NamedTuple):
     """The native routines, as ctypes functions and as addresses.
 
     ``run(block)`` carries out a list of commands; ``run_holding`` does so without letting other Python threads in;
-    ``submit(block)`` leaves it to the pool, and ``wait(pool)`` ends when that is done.
+    ``submit(block)`` leaves it to the pool, and ``wait(pool, n)`` ends when its first n commands (ALL) are done.
     """
 
     run: Any
@@ -131,7 +131,7 @@ def driver() -> Driver:
     run = ctypes.CFUNCTYPE(None, pointer)(found["run"])
     holding = ctypes.PYFUNCTYPE(None, pointer)(found["run"])
     submit = ctypes.PYFUNCTYPE(None, pointer)(found["submit"])
-    wait = ctypes.CFUNCTYPE(None, pointer)(found["wait"])
+    wait = ctypes.CFUNCTYPE(None, pointer, ctypes.c_int64)(found["wait"])
     table = np.zeros(1, np.int64)
     objects = np.array([id(table)], np.int64)
     given = block(np.zeros(0, np.int64), 0, 0, table, 0, objects, 1)

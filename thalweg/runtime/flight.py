@@ -7,14 +7,17 @@ it works in the arena, and whatever runs next waits for it first. What it reads 
 
 A check on values that fails in flight is found when the job lands; then everything is as if the program had failed
 at once: see Trace.
+
+Note: in part. Who looks at one result waits only until that one is there; the rest flies on. So ``.item()`` of an
+accuracy after ``step()`` waits for the forward pass, and backward goes on while the loop fetches its next batch.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .value import Storage, Value
 
@@ -27,13 +30,21 @@ class Fault(Exception):
     """Something the interpreter would have raised: it is to be asked."""
 
 
+class Flyer(Protocol):
+    """A program that can run ahead."""
+
+    def land(self) -> bool:
+        """Wait until it is done; whether a check on values failed."""
+
+    def reach(self, number: int) -> bool:
+        """Wait until the result with this number is there, or all; whether a check on values failed so far."""
+
+
 class Job:
     """One program in flight.
 
-    Args:
-        land: ends when it is done, and says whether a check on values failed.
-
     Attributes:
+        flyer: what flies.
         inputs: what it was given; None once landed well.
         results: the arrays that it fills, held until then.
         faulty: whether a check failed; known when landed.
@@ -42,13 +53,11 @@ class Job:
     """
 
     __slots__ = (
-        "inputs", "results", "faulty", "landed", "trace", "program", "values", "overwritten", "_land",
+        "flyer", "inputs", "results", "faulty", "landed", "trace", "program", "values", "overwritten",
     )  # fmt: skip
 
-    def __init__(
-        self, land: Callable[[], bool], inputs: Sequence[Any], results: Sequence[Any]
-    ) -> None:
-        self._land = land
+    def __init__(self, flyer: Flyer, inputs: Sequence[Any], results: Sequence[Any]) -> None:
+        self.flyer = flyer
         self.inputs: Sequence[Any] | None = inputs
         self.results: Sequence[Any] | None = results
         self.landed = self.faulty = False
@@ -64,7 +73,7 @@ class Job:
         with flight.lock:
             if self.landed:
                 return
-            self.faulty = self._land()
+            self.faulty = self.flyer.land()
             self.landed = True
             flight.job = None
         if not self.faulty:
@@ -77,6 +86,11 @@ class Job:
         Raises:
             Exception: what the interpreter raises where a check failed.
         """
+        with flight.lock:
+            flies = not self.landed and value in self.values
+            if flies and not self.flyer.reach(self.values.index(value)):
+                value.trace = None
+                return
         self.land()
         if self.faulty:
             assert self.trace is not None

@@ -11,22 +11,23 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.cache import routines
-from ..compiler.plan import HostStep, KernelStep, Plan
+from ..compiler.order import asked_first, ready_after, touched, written
+from ..compiler.plan import HostStep, KernelStep, Plan, Step
 from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
 from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
-from .arena import arena, lay_out, touched
+from .arena import arena, lay_out
+from .commands import ALL
 from .contraction import contraction_command
 from .driver import block, driver
 from .flight import Fault, Job, flight
 from .pool import pool
 from .spare import LARGE, spare
 
+_Outcome = tuple[tuple[Any, ...], Job | None]
 _SMALL = 1 << 17  # work up to which the foreign call keeps the interpreter's lock
-_LIGHT = (
-    1 << 20
-)  # work up to which a program stays on the calling thread, and keeps no worker awake
+_LIGHT = 1 << 20  # work up to which a program stays on the calling thread, and wakes no worker
 _FAMILY = 4  # programs of one graph that assume whole numbers
 _SHARED = 1 << 16  # work of a kernel from which threads share it
 
@@ -38,6 +39,9 @@ class NativeProgram:
     a call with others goes to another program of the family, which is made if need be. After a few, one is made that
     assumes nothing.
 
+    Note: what is asked for. What the result with the number ``asked`` needs is computed first; where much is left to do
+    after a result, a run that somebody began to see it flies on when that is there.
+
     Raises:
         Fault: a check on values failed; no result was kept.
     """
@@ -47,10 +51,13 @@ class NativeProgram:
         graph: Graph,
         inputs: Sequence[Any] | None = None,
         family: list[NativeProgram] | None = None,
+        asked: int | None = None,
     ) -> None:
-        self.graph = graph
+        self.graph, self.asked = graph, asked
         self.family = [] if family is None else family
         self.plan = schedule(graph, None if inputs is None else _whole_numbers(graph, inputs))
+        if asked is not None:
+            self.plan.steps = asked_first(self.plan.steps, self.plan.outputs[asked])
         show("schedule", self.plan)
         self._places()
         self._commands()
@@ -61,7 +68,6 @@ class NativeProgram:
     def _places(self) -> None:
         """Give each buffer a place in the table: inputs, outputs, then what lies in the arena."""
         graph, plan = self.graph, self.plan
-        written = _written(plan)
         read = _read(plan)
         self.inputs = [s for s in range(graph.n_inputs) if s in read]
         self.weak = [s for s in self.inputs if graph.avals[s].weak]  # type: ignore[union-attr]
@@ -74,7 +80,8 @@ class NativeProgram:
         self.shapes_out = [plan.shapes[s][0] for s in graph.outputs]
         hosted = {s for step in plan.steps if isinstance(step, HostStep) for s in step.instr.outs}
         self.made = [s for s in self.outputs if s not in hosted]
-        inner = [s for s in written if s not in set(self.outputs) and s not in hosted]
+        all_written = dict.fromkeys(s for step in plan.steps for s in written(step))
+        inner = [s for s in all_written if s not in set(self.outputs) and s not in hosted]
         self.dynamic = sorted(hosted)
         order = [*self.arrays_in, *self.made, *self.weak, *inner, *self.dynamic]
         self.place = {slot: n for n, slot in enumerate(order)}
@@ -120,8 +127,7 @@ class NativeProgram:
                 commands.append(contraction_command(step, self.place))
         if len(commands) > begin:
             self.stretches.append((begin, len(commands)))
-        work = sum(s.work for s in steps if isinstance(s, KernelStep))
-        work += sum(s.m * s.n * s.k for s in steps if not isinstance(s, KernelStep | HostStep))
+        work = sum(map(_work, steps))
         self.small, self.light = work < _SMALL, work < _LIGHT
         metas = [np.array(meta, np.int64) for _, meta, _, _ in commands]
         self.metas = metas
@@ -148,6 +154,16 @@ class NativeProgram:
         ).reshape(-1, 7)
         self.aimed: list[int | None] = [0 if self.light else None]  # the pool they name
         self.can_fly = not self.light and len(self.stretches) == len(native) == 1
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """How many commands each result, and each check on values, takes; and after which results much is left."""
+        plan = self.plan
+        ready = ready_after(plan.steps)
+        self.ready = [ready.get(slot, 0) for slot in plan.outputs]
+        self.checks = [(slot, ready[slot]) for slot in plan.faults]
+        left = [sum(map(_work, plan.steps[n:])) if self.can_fly else 0 for n in self.ready]
+        self.much_left = [work >= _LIGHT for work in left]
 
     def _aim(self) -> None:
         """Let the blocks name the pool, which is another than last time."""
@@ -156,22 +172,29 @@ class NativeProgram:
         self.blocks[:, 4] = address
         self.aimed[0] = address
 
-    def _land(self) -> bool:
+    def land(self) -> bool:
         """Wait for a run ahead; whether a check on values failed in it."""
-        driver().wait(self._pool)
+        driver().wait(self._pool, ALL)
         return any(self.held[slot] for slot in self.plan.faults)
+
+    def reach(self, number: int) -> bool:
+        """Wait for a result of a run ahead, or, if there is none with that number, for all; whether a check on values
+        failed so far."""
+        done = self.ready[number] if number < len(self.ready) else ALL
+        driver().wait(self._pool, done)
+        return any(self.held[slot] for slot, after in self.checks if after <= done)
 
     def is_worth_it(self) -> bool:
         """Whether there is anything but host calls."""
         return len(self.commands) > 0
 
-    def _elsewhere(self, inputs: Sequence[Any], ahead: bool) -> tuple[tuple[Any, ...], Job | None]:
+    def _elsewhere(self, inputs: Sequence[Any], ahead: bool) -> _Outcome:
         """Run on the program of the family that these numbers are for."""
         for program in self.family:
             if all(inputs[s] == v for s, v in program.plan.assumed.items()):
                 return program.begin(inputs, ahead)
         few = len(self.family) < _FAMILY
-        program = NativeProgram(self.graph, inputs if few else None, self.family)
+        program = NativeProgram(self.graph, inputs if few else None, self.family, self.asked)
         return program.begin(inputs, ahead)
 
     def _settle(self) -> None:
@@ -194,13 +217,18 @@ class NativeProgram:
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         return self.begin(inputs, False)[0]
 
-    def begin(self, inputs: Sequence[Any], ahead: bool) -> tuple[tuple[Any, ...], Job | None]:
-        """Run; gives the results, and the job that is still filling them if the program runs ``ahead``."""
+    def begin(self, inputs: Sequence[Any], ahead: bool, asked: int | None = None) -> _Outcome:
+        """Run; gives the results, and the job that is still filling them if the program runs ahead.
+
+        It does so if it is to (``ahead``), or if much is left to do after the result that is ``asked`` for.
+        """
         with flight.lock:
             flight.land()
             if self.memory is not arena.block:
                 self._settle()
-            results: tuple[tuple[Any, ...], Job | None] = self._function(inputs, ahead)
+            if asked is not None:
+                ahead = self.much_left[asked]
+            results: _Outcome = self._function(inputs, ahead)
             return results
 
     def _written(self) -> Any:
@@ -208,7 +236,7 @@ class NativeProgram:
         lines = ["def run(inputs, ahead):"]
         names: dict[str, Any] = {
             "empty": np.empty, "spare": spare.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
-            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "land": self._land,
+            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "self": self,
             "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
             "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
         }  # fmt: skip
@@ -239,11 +267,10 @@ class NativeProgram:
             unsure = [self.arrays_in[n] for n in self.unsure]
             filled = "".join(f"v{s}, " for s in (*self.made, *unsure))
             lines += [
-                "    if ahead:",
-                "        if aimed[0]:",
-                f"            flight.job = job = Job(land, inputs, ({filled}))",
-                f"            submit({self.blocks.ctypes.data})",
-                f"            return {results}, job",
+                "    if ahead and aimed[0]:",
+                f"        flight.job = job = Job(self, inputs, ({filled}))",
+                f"        submit({self.blocks.ctypes.data})",
+                f"        return {results}, job",
             ]
         lines += self._calls(names)
         for n, slot in enumerate(self.plan.faults):
@@ -366,14 +393,11 @@ def _grain(step: KernelStep) -> int:
     return (share + 15) // 16 * 16 if step.vector_shared else share
 
 
-def _written(plan: Plan) -> list[int]:
-    found: dict[int, None] = {}
-    for step in plan.steps:
-        if isinstance(step, KernelStep):
-            found.update((s, None) for s in step.writes)
-        elif not isinstance(step, HostStep):
-            found[step.out] = None
-    return list(found)
+def _work(step: Step) -> int:
+    """Points times statements, or multiply-adds."""
+    if isinstance(step, HostStep):
+        return 0
+    return step.work if isinstance(step, KernelStep) else step.m * step.n * step.k
 
 
 def _donated(plan: Plan) -> set[int]:

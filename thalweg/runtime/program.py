@@ -43,12 +43,17 @@ class Program:
         self._rounds, self._refused = 0, False
 
     def run(
-        self, inputs: Sequence[Any], tier: str, training: bool, ahead: bool = False
+        self,
+        inputs: Sequence[Any],
+        tier: str,
+        training: bool,
+        ahead: bool = False,
+        asked: int | None = None,
     ) -> tuple[tuple[Any, ...], Job | None]:
-        """Run on the tier that ``tier`` asks for.
+        """Run on the tier that ``tier`` asks for; ``asked`` is the number of the result that is waited for.
 
         Returns:
-            The results; and the job that is still filling them, where a native program runs ``ahead``.
+            The results; and the job that is still filling them, where a native program runs ahead.
         """
         if tier == "interpret" or self._refused:
             return self(inputs), None
@@ -57,11 +62,11 @@ class Program:
                 results = self(inputs)
                 self._rounds += 1
                 return results, None
-            self._compile(inputs)
+            self._compile(inputs, asked)
             if self._refused:
                 return self(inputs), None
         try:
-            found: tuple[tuple[Any, ...], Job | None] = self.native.begin(inputs, ahead)
+            found: tuple[tuple[Any, ...], Job | None] = self.native.begin(inputs, ahead, asked)
             return found
         except struct.error:  # a whole number beyond int64, which no kernel reads
             return self(inputs), None
@@ -74,11 +79,11 @@ class Program:
         self._refuse("running", error)
         return found
 
-    def _compile(self, inputs: Sequence[Any]) -> None:
+    def _compile(self, inputs: Sequence[Any], asked: int | None) -> None:
         from .native import NativeProgram
 
         try:
-            native = NativeProgram(self.graph, inputs)
+            native = NativeProgram(self.graph, inputs, asked=asked)
         except Exception as error:
             self._refuse("compiling", error)
             return

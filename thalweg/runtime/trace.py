@@ -157,10 +157,11 @@ def user_line() -> str:
 traces: WeakSet[Trace] = WeakSet()  # every thread's
 
 
-def _restore(overwritten: dict[Storage, Value], source: Any) -> None:
-    """Put back what storages showed before ``source`` gave them values."""
+def _restore(overwritten: dict[Storage, Value], made: Sequence[Value]) -> None:
+    """Put back what storages showed before they got one of the Values ``made``."""
+    among = set(made)
     for storage, old in overwritten.items():
-        if storage.value is not None and storage.value.trace is source:
+        if storage.value in among:
             storage.value = old
 
 
@@ -393,13 +394,14 @@ class Trace:
         with self.lock:
             if value.trace is not self:
                 return  # meanwhile another thread's run has brought it on
-            self.run()
+            self.run(asked=value)
         if value.array is None:
             raise AssertionError(f"a value judged dead was asked for: {value.aval}")
 
-    def run(self, ahead: bool = False) -> None:
-        """Compute what is recorded and alive, and begin anew; ``ahead``: without waiting for it.
+    def run(self, ahead: bool = False, asked: Value | None = None) -> None:
+        """Compute what is recorded and alive, and begin anew.
 
+        ``ahead``: without waiting for it. ``asked``: a result that is looked at next; the others may come later.
         A failure leaves storages as they were before this trace and makes its results raise the error.
         An interrupt leaves the trace as it is: the next read runs it again.
         """
@@ -421,8 +423,12 @@ class Trace:
                 trie.instructions += len(program.graph.instrs)
             try:
                 inputs = [v.array for v in self.leaves]
-                ahead = ahead and Trace.watch is None
-                results, job = program.run(inputs, self.tier, self.backward, ahead)
+                number = None
+                if Trace.watch is not None:
+                    ahead = False
+                elif asked is not None:
+                    number = sum(alive[: asked.slot])
+                results, job = program.run(inputs, self.tier, self.backward, ahead, number)
             except Exception as error:
                 self._fail(error)
                 raise
@@ -465,7 +471,7 @@ class Trace:
 
     def _fail(self, error: Exception) -> None:
         failed = Failed(error)
-        _restore(self.overwritten, self)
+        _restore(self.overwritten, self.values)
         for v in self.values:
             v.trace = failed
         self._reset()
@@ -481,15 +487,16 @@ class Trace:
         with self.lock:
             if not job.faulty:
                 return
-            assert job.program is not None and job.inputs is not None and job.results is not None
+            assert job.program is not None and job.inputs is not None
             try:
                 found = job.program.run_again(job.inputs, Fault("a check on values failed"))
             except Exception as error:
                 self._fail(error)
-                _restore(job.overwritten, job)
+                _restore(job.overwritten, job.values)
                 failed = Failed(error)
                 for v in job.values:
-                    v.array, v.trace = None, failed
+                    if v.trace is job:  # else it was reached and shown before, and is right
+                        v.array, v.trace = None, failed
                 job.faulty = False
                 raise
             for v, result in zip(job.values, found, strict=False):
