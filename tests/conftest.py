@@ -58,7 +58,7 @@ def _recorded(
     if state.eager:
         return _at_once(op, statics, args, operands, edges, wanted)
     assert not wanted
-    return dispatch._untaped(state.trace.record(op, operands, statics)[1])
+    return dispatch._untaped(op, state.trace.record(op, operands, statics)[1])
 
 
 def _fail(program: Program, doing: str, error: Exception) -> None:

@@ -169,13 +169,11 @@ def run_backward(
     whole = not create_graph and capture is None and accumulate_into is None
     if whole and len(values) == 1 and walk_again(*values[0], retain_graph):
         return []
-    needed = None
-    if targets is not None:
-        below = Walk([n for n, _, _ in roots])
-        needed = needed_for(below.nodes + below.leaves, set(targets)) | {n for n, _, _ in roots}
-    plan = _Plan(values, needed)
+    plan = _planned(values, targets)
     only = None if accumulate_into is None else {id(t) for t in accumulate_into}
     if create_graph or not plan.walk.plain:
+        if any([node.expand() for node in plan.walk.nodes]):
+            plan = _planned(values, targets)
         return walk_slowly(plan.order, roots, retain_graph, create_graph, only, capture)
     if capture is not None:
         return _capture(plan, capture, retain_graph)
@@ -202,6 +200,17 @@ def run_backward(
     if not retain_graph:
         plan.free()
     return []
+
+
+def _planned(
+    roots: list[tuple[Node, int, Value | None]], targets: list[tuple[Node, int]] | None
+) -> _Plan:
+    """A walk from ``roots``, as far as to ``targets`` where these are given."""
+    if targets is None:
+        return _Plan(roots, None)
+    nodes = [node for node, _, _ in roots]
+    below = Walk(nodes)
+    return _Plan(roots, needed_for(below.nodes + below.leaves, set(targets)).union(nodes))
 
 
 def _capture(plan: _Plan, capture: list[tuple[Node, int]], retain_graph: bool) -> list[Any]:

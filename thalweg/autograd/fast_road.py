@@ -53,14 +53,17 @@ def walk_again(root: Node, nr: int, grad: Value | None, retain_graph: bool) -> b
     way: Way | None = None if position is None else position.ways.get(nr)
     if way is None or state.here.eager:
         return False
-    nodes = [root]
+    if root.marked or root.retained:
+        return False
+    nodes, freed = [root], root.saved is None
     for number, at in way.nodes:
-        nodes.append(nodes[number].next[at][0])  # type: ignore[index]  # the way has no absent edge
-    for node in nodes:
+        node: Node = nodes[number].next[at][0]  # type: ignore[index]  # the way has no absent edge
         if node.marked or node.retained:
             return False
-        if node.saved is None:
-            raise RuntimeError(FREED)
+        freed = freed or node.saved is None
+        nodes.append(node)
+    if freed:
+        raise RuntimeError(FREED)
     operands = [grad]
     leaves: list[Any] = []
     for number, at in way.leaves:

@@ -21,6 +21,10 @@ class _InPlace(Module):
         super().__init__()
         self.inplace = inplace
 
+    @property
+    def _repeats(self) -> bool:  # type: ignore[override]  # a class attribute elsewhere
+        return not self.inplace
+
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
 
@@ -202,6 +206,8 @@ class Threshold(_InPlace):
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)."""
 
+    _repeats = True
+
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
         return F.sigmoid(input)
@@ -209,6 +215,8 @@ class Sigmoid(Module):
 
 class Tanh(Module):
     """tanh(x)."""
+
+    _repeats = True
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
@@ -218,6 +226,8 @@ class Tanh(Module):
 class LogSigmoid(Module):
     """log(sigmoid(x))."""
 
+    _repeats = True
+
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
         return F.logsigmoid(input)
@@ -226,6 +236,8 @@ class LogSigmoid(Module):
 class Softsign(Module):
     """x / (1 + |x|)."""
 
+    _repeats = True
+
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
         return F.softsign(input)
@@ -233,6 +245,8 @@ class Softsign(Module):
 
 class Tanhshrink(Module):
     """x − tanh(x)."""
+
+    _repeats = True
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
@@ -244,6 +258,8 @@ class GELU(Module):
 
     Source: Hendrycks and Gimpel 2016.
     """
+
+    _repeats = True
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -259,6 +275,8 @@ class GELU(Module):
 
 class Softplus(Module):
     """log(1 + e^(beta·x)) / beta, and x itself where beta·x is above threshold."""
+
+    _repeats = True
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -276,6 +294,8 @@ class Softplus(Module):
 class Softshrink(Module):
     """x moved toward zero by lambd, and zero within ±lambd."""
 
+    _repeats = True
+
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
@@ -291,6 +311,8 @@ class Softshrink(Module):
 class Hardshrink(Module):
     """x outside ±lambd, zero within."""
 
+    _repeats = True
+
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
@@ -305,6 +327,8 @@ class Hardshrink(Module):
 
 class _AlongAxis(Module):
     """A function along the axis ``dim``; by the number of axes when None."""
+
+    _repeats = True
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -341,6 +365,8 @@ class Softmin(_AlongAxis):
 class Softmax2d(Module):
     """Softmax over the channels of images."""
 
+    _repeats = True
+
     def forward(self, input: Tensor) -> Tensor:
         """input: (N, C, H, W) or (C, H, W); gives the same shape."""
         if input.ndim not in (3, 4):
@@ -353,6 +379,8 @@ class GLU(Module):
 
     Source: Dauphin et al. 2017.
     """
+
+    _repeats = True
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -373,6 +401,8 @@ class PReLU(Module):
         weight: (num_parameters,): one, or one a channel; ``init`` at first.
     Source: He et al. 2015.
     """
+
+    _repeats = True
 
     weight: Parameter
 

@@ -9,8 +9,10 @@ from itertools import chain
 from typing import Any, Self
 
 from ..tensor import Tensor
+from .hooks import everywhere
 from .module import Module, _indented, typename
 from .parameter import Parameter
+from .stretch import parts
 
 
 class _Numbered(Module):
@@ -110,8 +112,9 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """input: whatever the first module takes; gives what the last gives."""
-        for module in self._modules.values():
-            input = module(input)
+        modules: Any = self._modules
+        for part in modules.values() if everywhere.any else parts(modules):
+            input = part(input)
         return input
 
 

@@ -26,6 +26,8 @@ class _ConvNd(Module):
         bias: (out_channels,), likewise; None with ``bias=False``.
     """
 
+    _repeats = True
+
     kernel_size: tuple[int, ...]
     padding: str | tuple[int, ...]
     weight: Parameter

@@ -184,7 +184,8 @@ class Hooked:
 
     def _call_hooked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Forward, between the hooks of this module and of all modules."""
-        self.__dict__["_hooked"] = self._has_hooks()
+        if self._hooked and not self._has_hooks():
+            self._hooked = False
         called: set[int] = set()
         result = None
         try:

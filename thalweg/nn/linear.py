@@ -17,6 +17,8 @@ from .parameter import Parameter
 class Identity(Module):
     """Gives back its input. Takes any arguments and makes nothing of them."""
 
+    _repeats = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
@@ -32,6 +34,8 @@ class Linear(Module):
         weight: (out_features, in_features), uniform in ±1/√in_features at first.
         bias: (out_features,), likewise; None with ``bias=False``.
     """
+
+    _repeats = True
 
     in_features: int
     out_features: int

@@ -14,7 +14,7 @@ from ..tensor import Tensor
 from ..tensor.modes import no_grad
 from .hooks import Hooked, everywhere
 from .parameter import Buffer, Parameter
-from .registry import Registry
+from .registry import Registry, structure
 from .state import State
 from .tree import Tree
 
@@ -39,6 +39,7 @@ class Module(Tree, State, Hooked):
 
     dump_patches = False
     call_super_init = False
+    _repeats = False  # does the same operations at each call, and nothing else (stretch.py)
     training: bool
     _is_full_backward_hook: bool | None
     forward: Callable[..., Any] = _forward_unimplemented
@@ -156,6 +157,8 @@ class Module(Tree, State, Hooked):
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
+        if type(self)._repeats and name != "training":
+            structure.changes += 1
         if isinstance(value, Parameter):
             self._make_room("parameters", "_parameters", name)
             self.register_parameter(name, value)
@@ -227,6 +230,7 @@ class Module(Tree, State, Hooked):
                 del entries[name]
                 self._non_persistent_buffers_set.discard(name)
                 return
+        structure.changes += 1
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:

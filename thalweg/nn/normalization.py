@@ -234,6 +234,8 @@ class LayerNorm(_Scaled):
     Source: Ba, Kiros and Hinton 2016.
     """
 
+    _repeats = True
+
     normalized_shape: tuple[int, ...]
 
     def __init__(
@@ -273,6 +275,8 @@ class RMSNorm(Module):
         weight: (*normalized_shape) or None.
     Source: Zhang and Sennrich 2019.
     """
+
+    _repeats = True
 
     weight: Parameter | None
 
@@ -318,6 +322,8 @@ class GroupNorm(_Scaled):
         bias: (num_channels,) or None.
     Source: Wu and He 2018.
     """
+
+    _repeats = True
 
     def __init__(
         self,

@@ -65,6 +65,8 @@ class MaxPool2d(_MaxPoolNd):
 class _AvgPoolNd(Module):
     """What the mean poolings share."""
 
+    _repeats = True
+
     kernel_size: Sizes
     stride: Sizes
     padding: Sizes
@@ -140,6 +142,8 @@ class AvgPool2d(_AvgPoolNd):
 
 class _AdaptiveAvgPoolNd(Module):
     """What the mean poolings to a given size share."""
+
+    _repeats = True
 
     def __init__(self, output_size: OutputSize) -> None:
         super().__init__()

@@ -18,24 +18,40 @@ T = TypeVar("T")
 # and copies as a plain dict; ``Module.__setstate__`` binds it again.
 
 
-class Registry(dict[str, T]):
-    """A dict by name whose entries are also attributes of the ``owner``."""
+class _Structure:
+    """Counts the changes to layers that repeat, and to what modules hold (stretch.py)."""
 
-    __slots__ = ("_owner",)
+    changes = 0
+
+
+structure = _Structure()
+
+
+class Registry(dict[str, T]):
+    """A dict by name whose entries are also attributes of the ``owner``.
+
+    ``parts`` is what was found out about the entries, and at which ``structure.changes`` (stretch.py).
+    """
+
+    __slots__ = ("_owner", "parts")
 
     def __init__(self, owner: Any, entries: Mapping[str, T] | Iterable[tuple[str, T]] = ()) -> None:
         super().__init__()
+        self.parts: tuple[int, list[Any]] | None = None
         self._owner: Callable[[], Any] = weakref.ref(owner)
         self.update(entries)
 
     def __setitem__(self, name: str, value: T) -> None:
         super().__setitem__(name, value)
+        if getattr(value, "_is_parameter", True):  # buffers don't count
+            structure.changes += 1
         owner = self._owner()
         if owner is not None:
             owner.__dict__[name] = value
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
+        structure.changes += 1
         owner = self._owner()
         if owner is not None:
             owner.__dict__.pop(name, None)

@@ -8,7 +8,9 @@ from typing import Any
 from ..ir.aval import promote
 from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, get_default_dtype
+from ..ir.graph import Graph
 from ..ir.primitive import Primitive
+from ..ir.vjp import Vjp, vjp
 
 Shown = int | None | tuple[str, tuple[Any, ...]]
 
@@ -21,7 +23,14 @@ class Op:
     for an operand that only PyTorch has.
     ``frees`` says whether a walk over the node frees it, so that a second one is an error; None: if it saved
     anything.
+
+    Attributes:
+        nodes: the kind of its nodes, where that is not Node.
+        hides: all but its first result are for the tape only.
     """
+
+    nodes: Any = None
+    hides = False
 
     def __init__(
         self,
@@ -36,6 +45,11 @@ class Op:
 
     def __call__(self, *operands: Any) -> Any:
         return self.function(*operands)
+
+    def gradient(self, graph: Graph, wanted: tuple[bool, ...]) -> Vjp:
+        """The gradient graph of what it wrote, for the operands ``wanted``."""
+        given = tuple([a.dtype.is_floating_point for a in graph.out_avals()])
+        return vjp(graph, wanted, given)
 
     def __repr__(self) -> str:
         return f"<op {self.__name__}>"

@@ -25,9 +25,9 @@ default_tier = _default_tier()
 
 
 class ThreadState:
-    """One thread's."""
+    """One thread's. ``watch`` lists what is dispatched, if anybody wants to know (tensor/chain.py)."""
 
-    __slots__ = ("grad", "inference", "tier", "eager", "trace")
+    __slots__ = ("grad", "inference", "tier", "eager", "trace", "watch")
 
     def __init__(self) -> None:
         self.grad = True
@@ -35,6 +35,7 @@ class ThreadState:
         self.tier = default_tier
         self.eager = default_tier == "eager"
         self.trace = Trace(self.tier)
+        self.watch: Any = None
 
 
 class _State(threading.local):

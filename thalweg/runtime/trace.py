@@ -108,6 +108,7 @@ class _Trie:
         self.root = Position(None, None, None, (), 0)
         self.size = self.instructions = 0
         self.graphs: dict[Any, Graph] = {}
+        self.chains: dict[Any, Any] = {}  # operations that are made of others (tensor/chain.py)
 
     def graph(self, op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
         """The graph of ``op`` on operands like these; built the first time."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.aval import Aval
 from ..ir.graph import Graph
-from ..ir.vjp import Vjp, vjp
+from ..ir.vjp import Vjp
 from ..ops.composite import Op
 from ..ops.movement import strided_at
 from ..runtime.recorder import execute, graph_of
@@ -65,6 +65,8 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     In grad mode, with an operand that requires grad, the result gets a tape node.
     """
     here = state.here
+    if here.watch is not None:
+        return _watched(op, args, statics)
     trace, taping = here.trace, here.grad
     generation = trace.generation
     tensor_class = _result_class
@@ -118,7 +120,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     if not lazy or here.eager:
         return _at_once(op, statics, args, operands, edges, wanted if taping else 0)
     if not (wanted and taping):
-        return _untaped(trace.record(op, operands, statics)[1])
+        return _untaped(op, trace.record(op, operands, statics)[1])
     marks[0] = wanted
     key[2] = tuple(marks)
     found = trace.follow(generation, key, operands)
@@ -127,14 +129,26 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     position, values = found
     tape = position.tape or _tape_at(position, op, wanted)
     if tape is NO_TAPE:
-        return wrap(values[0]) if len(values) == 1 else tuple([wrap(v) for v in values])
+        return _untaped(op, values)
     node = _node(tape, args, operands, edges, values)
     node.position, node.generation, node.depth = position, generation, position.depth
-    if len(values) > 1:
+    if len(values) > 1 and not op.hides:
         return _several(tape, node, values)
     t: Any = wrap(values[0])
     t._node = node
     return t
+
+
+def _watched(op: Op, args: tuple[Any, ...], statics: Statics) -> Any:
+    """As ``dispatch``, listed for whoever watches (chain.py)."""
+    here = state.here
+    calls, here.watch = here.watch, None
+    try:
+        result = dispatch(op, args, statics)
+    finally:
+        here.watch = calls
+    calls.append((op, args, statics, result))
+    return result
 
 
 def _node(tape: Tape, args: Any, operands: Any, edges: Any, values: list[Value]) -> Node:
@@ -159,20 +173,20 @@ def _at_once(op: Op, statics: Statics, args: Any, operands: Any, edges: Any, wan
     values = execute(op, operands, statics)
     tape = tape_of(op, graph_of(op, operands, statics), wanted) if wanted else NO_TAPE
     if tape is NO_TAPE:
-        return _untaped(values)
+        return _untaped(op, values)
     node = _node(tape, args, operands, edges, values)
     node.position, node.generation, node.depth = None, 0, 0
-    if len(values) > 1:
+    if len(values) > 1 and not op.hides:
         return _several(tape, node, values)
     t: Any = wrap(values[0])
     t._node = node
     return t
 
 
-def _untaped(values: list[Value]) -> Any:
+def _untaped(op: Op, values: list[Value]) -> Any:
     """Results without a node."""
     made = made_now if state.here.inference else _as_it_is
-    if len(values) == 1:
+    if len(values) == 1 or op.hides:
         return made(wrap(values[0]))
     return tuple([made(wrap(v)) for v in values])
 
@@ -201,7 +215,7 @@ class Tape:
     __slots__ = ("kind", "vjp", "ends", "saved_inputs", "saved_outputs", "avals", "floating")
 
     def __init__(self, op: Op, vjp: Vjp, avals: tuple[Aval, ...], wanted: list[bool]) -> None:
-        self.kind = Node.kind(op.node, op.shows, op.frees)
+        self.kind = (op.nodes or Node).kind(op.node, op.shows, op.frees)
         self.vjp, self.avals = vjp, avals
         ends = [k is not None for k in vjp.reaches]
         self.ends = None if ends == wanted else ends
@@ -217,7 +231,7 @@ def tape_of(op: Op, graph: Graph, wanted: int) -> Tape:
     except KeyError:
         avals = graph.out_avals()
         which = [bool(wanted >> k & 1) for k in range(graph.n_inputs)]
-        gradient = vjp(graph, tuple(which), tuple(a.dtype.is_floating_point for a in avals))
+        gradient = op.gradient(graph, tuple(which))
         flows = any(k is not None for k in gradient.reaches)
         found = graph.vjps[wanted] = Tape(op, gradient, avals, which) if flows else NO_TAPE
     return found

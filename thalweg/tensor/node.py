@@ -144,6 +144,10 @@ class Node:
             self.hooks or self.pre_hooks or (self.tensor_hooks and any(self.tensor_hooks.values()))
         )
 
+    def expand(self) -> bool:
+        """Become the nodes of single operations, if this one stands for several (chain.py); whether it did."""
+        return False
+
     def free(self) -> None:
         """After a walk: let go of what was saved, so that a second one fails, where PyTorch's node does."""
         if self.saved if self.frees is None else self.frees:

@@ -1,0 +1,137 @@
+"""Layers in a row of which it is known what they do, called as one.
+
+Note: stretches. A layer whose ``_repeats`` is true does the same operations at each call, and nothing else. What such layers in
+a row do is watched once for each shape of input and then recorded as one operation (tensor/chain.py), until one of
+them is changed or hooked: whatever changes a layer tells ``structure`` (registry.py), and what stands here is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..ir.aval import Aval
+from ..runtime.state import state
+from ..tensor import Tensor
+from ..tensor.chain import Unforeseen, chain_of, watched
+from ..tensor.dispatch import dispatch
+from .registry import Registry, structure
+
+if TYPE_CHECKING:
+    from .module import Module
+
+_PACKAGE = __name__.rpartition(".")[0] + "."
+_MOST = 16  # shapes of input that are remembered
+_TRIES = 4  # to see a row of layers as a chain, for one shape
+
+
+def repeats(module: Module) -> bool:
+    """Whether a call does the same operations each time: a layer of the package, as it is written there, unhooked."""
+    cls = type(module)
+    return (
+        module._repeats
+        and cls.__module__.startswith(_PACKAGE)
+        and "forward" not in module.__dict__
+        and not module._hooked
+    )
+
+
+def parts(modules: Registry[Module]) -> list[Any]:
+    """The entries, those next to each other that repeat as one Stretch."""
+    changes, found = modules.parts or (-1, [])
+    if changes != structure.changes:
+        changes = structure.changes
+        found = _parts(modules.values(), found)
+        modules.parts = changes, found
+    return found
+
+
+def _parts(modules: Iterable[Module], known: Iterable[Any]) -> list[Any]:
+    """A Stretch is taken from ``known`` where nothing has changed."""
+    found: list[Any] = []
+    row: list[Module] = []
+    for module in [*modules, None]:
+        if module is not None and repeats(module):
+            row.append(module)
+            continue
+        if len(row) > 1:
+            same = (p for p in known if isinstance(p, Stretch) and p.is_of(row))
+            found.append(next(same, None) or Stretch(row))
+        else:
+            found += row
+        row = []
+        if module is not None:
+            found.append(module)
+    return found
+
+
+def _attributes(module: Module) -> dict[str, Any]:
+    return {k: v for k, v in module.__dict__.items() if k != "training"}
+
+
+class Stretch:
+    """Layers in a row, called as one."""
+
+    __slots__ = ("modules", "_attributes", "_forwards", "_chains", "_tries")
+
+    def __init__(self, modules: list[Module]) -> None:
+        self.modules = modules
+        self._attributes = [_attributes(m) for m in modules]
+        self._forwards = [(cls, cls.forward) for cls in {type(m) for m in modules}]
+        self._chains: dict[Aval, Any] = {}
+        self._tries: dict[Aval, int] = {}
+
+    def is_of(self, modules: list[Module]) -> bool:
+        """Whether these are its layers, with the attributes that they had."""
+        return len(modules) == len(self.modules) and all(
+            a is b and _are_same(_attributes(a), old)
+            for a, b, old in zip(modules, self.modules, self._attributes, strict=True)
+        )
+
+    def __call__(self, input: Any) -> Any:
+        if isinstance(input, Tensor) and not state.here.eager:
+            aval = input._aval()
+            known = self._chains.get(aval)
+            if known is not None and self._is_as_written():
+                chain, operands = known
+                try:
+                    return dispatch(chain, (*operands, input))
+                except Unforeseen:  # a parameter's type, say
+                    del self._chains[aval]
+            if self._tries.get(aval, 0) < _TRIES and state.here.watch is None:
+                return self._watch(input, aval)
+        return self._one_by_one(input)
+
+    def _is_as_written(self) -> bool:
+        for cls, forward in self._forwards:  # noqa: SIM110  # a generator would cost more than the loop
+            if cls.forward is not forward:
+                return False
+        return True
+
+    def _one_by_one(self, input: Any) -> Any:
+        for module in self.modules:
+            input = module(input)
+        return input
+
+    def _watch(self, input: Tensor, aval: Aval) -> Any:
+        """Call the layers, and remember what they did if that was all that was recorded."""
+        trace = state.here.trace
+        if trace.backward:
+            trace.run(ahead=True)  # as the first weight would have it
+        before = trace.generation, trace.position.depth
+        with watched() as calls:
+            output = self._one_by_one(input)
+        if len(self._tries) >= _MOST:
+            self._tries.clear()
+            self._chains.clear()
+        self._tries[aval] = self._tries.get(aval, 0) + 1
+        after = trace.generation, trace.position.depth - len(calls)
+        if after == before and self._is_as_written():
+            found = chain_of(calls, input, output)
+            if found is not None:
+                self._chains[aval] = found
+        return output
+
+
+def _are_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(v is other[k] for k, v in one.items())
