@@ -412,23 +412,17 @@ def test_interrupts_at_any_moment_leave_whole_steps(kind):
         f"Training = {kind}"
         + """
 import random
-counts = Training()
-reference = [counts.parameters()]
-for _ in range(400):
-    counts.step()
-    reference.append(counts.parameters())
+counts, reference = Training(), []
 training, done = Training(), 0
 random.seed(0)
-rounds = 0
 
 def go():  # a function's call is inside the try; CPython 3.13 leaves a loop's jump back out of it
     global done
-    while done < 400:
+    for _ in range(100):  # Python ignores an interrupt that comes in a weak reference's callback
         training.step()
         done += 1
 
-while done < 400 and rounds < 300:
-    rounds += 1
+for _ in range(40):
     try:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.001))
@@ -437,10 +431,13 @@ while done < 400 and rounds < 300:
     except KeyboardInterrupt:
         pass
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    while len(reference) < done + 2:
+        reference.append(counts.parameters())
+        counts.step()
     now = training.parameters()
-    found = [n for n in (done, done + 1) if n < len(reference) and same(now, reference[n])]
-    assert found, (rounds, done)
+    found = [n for n in (done, done + 1) if same(now, reference[n])]
+    assert found, done
     done = found[0]
-assert rounds > 20, rounds
+assert done < 40 * 50, "hardly any interrupt came"
 """
     )

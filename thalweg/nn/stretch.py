@@ -1,8 +1,9 @@
 """Layers in a row of which it is known what they do, called as one.
 
-Note: stretches. A layer whose ``_repeats`` is true does the same operations at each call, and nothing else. What such layers in
-a row do is watched once for each shape of input and then recorded as one operation (tensor/chain.py), until one of
-them is changed or hooked: whatever changes a layer tells ``structure`` (registry.py), and what stands here is looked at again.
+Note: stretches. A layer whose ``_repeats`` is true does the same operations at each call, and nothing else. What such
+layers in a row do is learned once for each shape of input and then recorded as one operation (tensor/chain.py), until
+one of them is changed or hooked: whatever changes a layer tells ``structure`` (registry.py), and what stands here is
+looked at again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..ir.aval import Aval
 from ..runtime.state import state
 from ..tensor import Tensor
-from ..tensor.chain import Unforeseen, chain_of, watched
+from ..tensor.chain import Unforeseen, learned
 from ..tensor.dispatch import dispatch
 from .registry import Registry, structure
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _MOST = 16  # shapes of input that are remembered
-_TRIES = 4  # to see a row of layers as a chain, for one shape
 
 
 def repeats(module: Module) -> bool:
@@ -72,14 +72,13 @@ def _attributes(module: Module) -> dict[str, Any]:
 class Stretch:
     """Layers in a row, called as one."""
 
-    __slots__ = ("modules", "_attributes", "_forwards", "_chains", "_tries")
+    __slots__ = ("modules", "_attributes", "_forwards", "_chains")
 
     def __init__(self, modules: list[Module]) -> None:
         self.modules = modules
         self._attributes = [_attributes(m) for m in modules]
         self._forwards = [(cls, cls.forward) for cls in {type(m) for m in modules}]
         self._chains: dict[Aval, Any] = {}
-        self._tries: dict[Aval, int] = {}
 
     def is_of(self, modules: list[Module]) -> bool:
         """Whether these are its layers, with the attributes that they had."""
@@ -89,18 +88,21 @@ class Stretch:
         )
 
     def __call__(self, input: Any) -> Any:
-        if isinstance(input, Tensor) and not state.here.eager:
-            aval = input._aval()
-            known = self._chains.get(aval)
-            if known is not None and self._is_as_written():
-                chain, operands = known
-                try:
-                    return dispatch(chain, (*operands, input))
-                except Unforeseen:  # a parameter's type, say
-                    del self._chains[aval]
-            if self._tries.get(aval, 0) < _TRIES and state.here.watch is None:
-                return self._watch(input, aval)
-        return self._one_by_one(input)
+        if not isinstance(input, Tensor) or state.here.eager or not self._is_as_written():
+            return self._one_by_one(input)
+        aval = input._aval()
+        try:
+            known = self._chains[aval]
+        except KeyError:
+            known = self._learn(input, aval)
+        if known is None:
+            return self._one_by_one(input)
+        chain, operands = known
+        try:
+            return dispatch(chain, (*operands, input))
+        except Unforeseen:  # a parameter is of another type or shape, say
+            del self._chains[aval]
+            return self._one_by_one(input)
 
     def _is_as_written(self) -> bool:
         for cls, forward in self._forwards:  # noqa: SIM110  # a generator would cost more than the loop
@@ -113,24 +115,11 @@ class Stretch:
             input = module(input)
         return input
 
-    def _watch(self, input: Tensor, aval: Aval) -> Any:
-        """Call the layers, and remember what they did if that was all that was recorded."""
-        trace = state.here.trace
-        if trace.backward:
-            trace.run(ahead=True)  # as the first weight would have it
-        before = trace.generation, trace.position.depth
-        with watched() as calls:
-            output = self._one_by_one(input)
-        if len(self._tries) >= _MOST:
-            self._tries.clear()
+    def _learn(self, input: Tensor, aval: Aval) -> Any:
+        if len(self._chains) >= _MOST:
             self._chains.clear()
-        self._tries[aval] = self._tries.get(aval, 0) + 1
-        after = trace.generation, trace.position.depth - len(calls)
-        if after == before and self._is_as_written():
-            found = chain_of(calls, input, output)
-            if found is not None:
-                self._chains[aval] = found
-        return output
+        found = self._chains[aval] = learned(self._one_by_one, input)
+        return found
 
 
 def _are_same(one: dict[str, Any], other: dict[str, Any]) -> bool:

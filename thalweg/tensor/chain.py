@@ -1,6 +1,6 @@
 """Operations that are known to follow each other, recorded as one.
 
-Note: chains. Layers in a row do the same operations at each call. Seen once (``watched``), they become a ChainOp: one
+Note: chains. Layers in a row do the same operations at each call. Learned once (``learned``), they are a ChainOp: one
 edge of the trie, whose results are the last one and those that gradients read, and one node on the tape. The node
 becomes the nodes of the single operations as soon as somebody looks: at ``next_functions``, with a hook, for gradients
 of gradients. Numbers are the same either way, to the bit: the same instructions in the same order.
@@ -9,7 +9,6 @@ of gradients. Numbers are the same either way, to the bit: the same instructions
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,16 +17,15 @@ from ..ir.graph import Graph
 from ..ir.vjp import Vjp
 from ..ops.composite import Op
 from ..runtime.state import state
-from ..runtime.trace import trie
+from ..runtime.trace import Trace, trie
 from ..runtime.value import Value, number
 from .core import TensorCore
-from .dispatch import NO_TAPE, Tape, tape_of
+from .dispatch import NO_TAPE, Tape, tape_of, wrap
 from .node import Edge, Handle, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..ir.aval import Aval
+    from ..ir.aval import Aval, Shape
+    from ..ir.dtype import DType
 
 Source = (
     int | None
@@ -236,22 +234,40 @@ class ChainNode(Node):
 Call = tuple[Op, tuple[Any, ...], tuple[Any, ...], Any]  # what was dispatched, and what it gave
 
 
-@contextmanager
-def watched() -> Iterator[list[Call]]:
-    """Lists what this thread dispatches, while it is open."""
-    here, calls = state.here, list[Call]()
-    outer, here.watch = here.watch, calls
+def _blank(zero: Var, shape: Shape, dtype: DType) -> Var:
+    return zero.astype(dtype).broadcast_to(shape)
+
+
+_BLANK = Op(_blank, "")
+
+
+def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[Any]] | None:
+    """The chain that ``function`` records from ``input``, and its operands before ``input``, which is the last.
+
+    It is called with a stand-in, on a trace that is thrown away. None where it does more than record a chain: it
+    looks at numbers, cuts, or fails.
+    """
+    here, aval, calls = state.here, input._aval(), list[Call]()
+    before = here.trace, here.watch
+    trace = Trace(here.tier)
     try:
-        yield calls
+        here.trace = trace
+        stand_in = wrap(trace.record(_BLANK, (number(0.0),), (aval.shape, aval.dtype))[1][0])
+        stand_in._requires_grad = input.requires_grad
+        here.watch = calls
+        output = function(stand_in)
+    except Exception:  # it comes again where the function is called in earnest
+        return None
     finally:
-        here.watch = outer
+        here.trace, here.watch = before
+    whole = trace.position.depth == 1 + len(calls)
+    return _chain_of(calls, stand_in, output) if whole else None
 
 
-def chain_of(calls: list[Call], input: Any, output: Any) -> tuple[ChainOp, list[Any]] | None:
-    """The chain that makes ``output`` of ``input`` as these calls did, and its operands before ``input``, the last.
+def _chain_of(calls: list[Call], input: Any, output: Any) -> tuple[ChainOp, list[Any]] | None:
+    """The chain that makes ``output`` of ``input`` as these calls did, if there is no more to it.
 
-    Those of the last link come first: so gradients arrive at them in the order in which single nodes send them. None
-    where there is more to it than these calls.
+    Operands of the last link come first: so gradients arrive at them in the order in which single nodes send them.
     """
     where: dict[int, int] = {id(result): ~n for n, (_, _, _, result) in enumerate(calls)}
     if len(calls) < 2 or not all(_is_result(r) for *_, r in calls) or output is not calls[-1][-1]:
