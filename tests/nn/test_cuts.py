@@ -28,8 +28,21 @@ def test_evaluation_without_reading_is_cut_at_the_same_call_each_time():
     assert all(k.equal(kept[0]) for k in kept)
 
 
+class OneByOne(nn.Module):
+    """Calls layers itself, where a Sequential makes one operation of them."""
+
+    def __init__(self, pairs) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([layer for pair in pairs for layer in pair])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 def test_an_inner_call_is_no_place_to_cut():
-    net, x = long_network(300), tw.randn(2, 3)
+    net, x = OneByOne(long_network(300)), tw.randn(2, 3)
     tw.synchronize()
     y = net(x)
     assert len(state.trace.values) == 600

@@ -50,7 +50,7 @@ def test_what_differs_is_found_and_made_small(monkeypatch, capsys):
 
     monkeypatch.setattr(agree, "_results", wrong)
     monkeypatch.setattr(agree, "execute", execute_and_mark)
-    assert agree.main(["--programs", "30", "--ways", "eager,lazy"]) == 1
+    assert agree.main(["--programs", "30", "--seed", "300", "--ways", "eager,lazy"]) == 1
     shown = capsys.readouterr().err
     lines = [line for line in shown.split("\n\n")[2].splitlines() if line != "F = t.nn.functional"]
     assert "lazy against eager" in shown and ".sum(" in lines[-1] and len(lines) <= 4

@@ -92,31 +92,28 @@ def _product(element: str) -> _Part:
         whole = w.set(f"mul i64 {vectors}, {vector.lanes}")
         nothing = w.set(f"icmp eq i64 {word['k']}, 0")
         depth_end = w.set(f"select i1 {nothing}, i64 1, i64 {word['k']}")  # an empty sum is 0
+        one_column = w.set(f"icmp eq i64 {word['n']}, 1")
+        dense = w.set(f"icmp eq i64 {word['b_column']}, 1")
+        plain = w.set(f"or i1 {one_column}, {dense}")
+        turned = w.set(f"xor i1 {plain}, true")
+        few = w.set(f"icmp slt i64 {rows}, {2 * ROWS}")
+        full = w.set(f"icmp eq i64 {columns}, {whole}")
+        as_it_is = w.set(f"and i1 {w.set(f'and i1 {few}, {full}')}, {dense}")
+        packing = w.set(f"xor i1 {as_it_is}, true")
         with w.loop("0", depth_end, DEPTH) as start:
             depth = _least(w, w.set(f"sub i64 {word['k']}, {start}"), str(DEPTH))
-            a_here = _at(
-                w, element, a, _sum(w, a_start, w.set(f"mul i64 {start}, {word['a_column']}"))
+            a_along, b_along = (
+                w.set(f"mul i64 {start}, {word[step]}") for step in ("a_column", "b_row")
             )
-            b_here = _at(
-                w, element, b, _sum(w, b_start, w.set(f"mul i64 {start}, {word['b_row']}"))
-            )
+            a_here = _at(w, element, a, _sum(w, a_start, a_along))
+            b_here = _at(w, element, b, _sum(w, b_start, b_along))
             begun = w.set(f"icmp ne i64 {start}, 0")
-            one_column = w.set(f"icmp eq i64 {word['n']}, 1")
-            dense = w.set(f"icmp eq i64 {word['b_column']}, 1")
-            plain = w.set(f"or i1 {one_column}, {dense}")
-            few = w.set(f"icmp slt i64 {rows}, {2 * ROWS}")
-            full = w.set(f"icmp eq i64 {columns}, {whole}")
-            as_it_is = w.set(f"and i1 {w.set(f'and i1 {few}, {full}')}, {dense}")
-            packing = w.set(f"xor i1 {as_it_is}, true")
+            sizes = f"i64 {depth}, i64 {columns}, i64 {vectors}, ptr {buffer}"
             with w.when(packing):
                 with w.when(plain):
-                    w.do(
-                        f"call void @pack(ptr {b_here}, i64 {word['b_row']}, i64 {depth}, i64 {columns}, i64 {vectors}, ptr {buffer})"
-                    )
-                with w.when(w.set(f"xor i1 {plain}, true")):
-                    w.do(
-                        f"call void @turn(ptr {b_here}, i64 {word['b_column']}, i64 {depth}, i64 {columns}, i64 {vectors}, ptr {buffer})"
-                    )
+                    w.do(f"call void @pack(ptr {b_here}, i64 {word['b_row']}, {sizes})")
+                with w.when(turned):
+                    w.do(f"call void @turn(ptr {b_here}, i64 {word['b_column']}, {sizes})")
             source = w.set(f"select i1 {as_it_is}, ptr {b_here}, ptr {buffer}")
             step = w.set(f"select i1 {as_it_is}, i64 {word['b_row']}, i64 {whole}")
             _down(

@@ -16,8 +16,7 @@ from ..compiler.cache import functions
 from ..compiler.plan import ContractionStep, Operand
 from ..compiler.product import panel, product_text
 from ..compiler.text import ELEMENT
-from .blas import gemm_address
-from .driver import driver
+from .blas import gemm_address, gemm_command
 
 _PLAIN, _TURNED = 111, 112
 _ONE_UNIT = 1 << 18  # multiply-adds up to which a product is not worth sharing
@@ -44,7 +43,6 @@ def contraction_command(
     return function, meta, prod(step.batch) * units, grain
 
 
-@cache
 def _has_kernel() -> bool:
     return link.has_feature("avx512f")
 
@@ -80,7 +78,7 @@ def _blas(step: ContractionStep, place: dict[int, int]) -> tuple[int, list[int],
     meta += [step.a.offset, step.b.offset, m, n, k]
     meta += [a_way, b_way, lda, ldb, rows, columns, *tiles]
     meta.append(gemm_address("sgemm" if step.dtype.name == "float32" else "dgemm"))
-    return driver().gemm[step.dtype.name], meta, prod(tiles)
+    return gemm_command(ELEMENT[step.dtype.name]), meta, prod(tiles)
 
 
 def _leading(x: Operand, rows: int, columns: int) -> tuple[int, int]:

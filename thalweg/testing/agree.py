@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime import native
 from ..runtime.recorder import clear_caches, synchronize
 from ..runtime.tiers import tier
 from ..tensor import Tensor
@@ -318,7 +319,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep-going", action="store_true", help="look for more after a disagreement"
     )
+    parser.add_argument(
+        "--fly", action="store_true", help="small native programs run ahead of the loop as well"
+    )
     given = parser.parse_args(arguments)
+    if given.fly:
+        native._LIGHT = 0
     ways = given.ways.split(",")
     start, failures = time.monotonic(), 0
     for seed in range(given.seed, given.seed + given.programs):

@@ -93,6 +93,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "reduction": ("mean", "sum", "none"),
     "made": ("create_graph=True", "create_graph=True", "retain_graph=True", "retain_graph=False"),
     "first": ("0", "-1"),
+    "layer": ("ReLU()", "Sigmoid()", "Tanh()", "GELU()", "Softplus()", "LeakyReLU(0.3)", "Softmax(-1)", "Identity()"),
     "optimizer": (
         "SGD({leaves}, lr=0.1)", "SGD({leaves}, lr=0.1, momentum=0.9)", "Adam({leaves}, lr=0.05)",
         "AdamW({leaves}, lr=0.05)", "RMSprop({leaves}, lr=0.01)",
@@ -142,6 +143,10 @@ _RESULTS: tuple[tuple[int, str], ...] = (
     (2, "F.layer_norm({f}, {same}.shape[-1:], {along}, {along})"), (1, "F.rms_norm({f}, {same}.shape[-1:])"),
     (1, "F.batch_norm({m}, None, None, training=True)"), (1, "F.normalize({f}, dim={axis})"),
     (1, "F.scaled_dot_product_attention({m}, {same}, {same}, is_causal={flag})"),
+    # layers in a row
+    (2, "t.nn.Sequential(t.nn.Tanh(), t.nn.{layer}, t.nn.{layer})({f})"),
+    (1, "(lambda v: t.nn.Sequential(t.nn.LayerNorm(v.shape[-1:], dtype=v.dtype), t.nn.{layer}, t.nn.PReLU(dtype=v.dtype))(v))({f})"),
+    (2, "(lambda v, linear: (setattr(linear.weight, 'data', v.detach()), t.nn.Sequential(linear, t.nn.{layer}, t.nn.{layer})(v))[1])({m}, t.nn.Linear(1, 1, False))"),
     # look-ups and masks
     (2, "F.embedding({i}.long() % 2, {m})"), (1, "F.embedding({i}.long() % 2, {m}, padding_idx=0)"),
     (1, "{x}[{i}.long() % 2]"), (1, "F.one_hot({i}.long() % 3, 3)"), (2, "t.where({x} > {s}, {same}, {y})"),
