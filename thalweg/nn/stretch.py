@@ -9,6 +9,7 @@ looked at again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..ir.aval import Aval
@@ -25,12 +26,11 @@ _PACKAGE = __name__.rpartition(".")[0] + "."
 _MOST = 16  # shapes of input that are remembered
 
 
-def repeats(module: Module) -> bool:
-    """Whether a call does the same operations each time: a layer of the package, as it is written there, unhooked."""
-    cls = type(module)
+def _repeats(module: Any) -> bool:
+    """Whether it is a layer of the package as it is written there, unhooked, that repeats."""
     return (
-        module._repeats
-        and cls.__module__.startswith(_PACKAGE)
+        type(module).__module__.startswith(_PACKAGE)
+        and module._repeats
         and "forward" not in module.__dict__
         and not module._hooked
     )
@@ -49,19 +49,13 @@ def parts(modules: Registry[Module]) -> list[Any]:
 def _parts(modules: Iterable[Module], known: Iterable[Any]) -> list[Any]:
     """A Stretch is taken from ``known`` where nothing has changed."""
     found: list[Any] = []
-    row: list[Module] = []
-    for module in [*modules, None]:
-        if module is not None and repeats(module):
-            row.append(module)
-            continue
-        if len(row) > 1:
+    for repeating, group in groupby(modules, _repeats):
+        row = list(group)
+        if repeating and len(row) > 1:
             same = (p for p in known if isinstance(p, Stretch) and p.is_of(row))
             found.append(next(same, None) or Stretch(row))
         else:
             found += row
-        row = []
-        if module is not None:
-            found.append(module)
     return found
 
 

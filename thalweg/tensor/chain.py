@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from ..ir.aval import Aval, Shape
     from ..ir.dtype import DType
 
-Source = (
-    int | None
-)  # an operand of the chain; ~n: the result of link n; None: an operand that is absent
+# where an operand of a link comes from: an operand of the chain; ~n: the result of link n; None: it is absent
+Source = int | None
 
 
 class Unforeseen(Exception):
@@ -180,18 +179,16 @@ class ChainNode(Node):
     def expand(self) -> bool:
         """Become the last of the nodes of single operations, the others beneath."""
         chain: Any = self.vjp
-        values: dict[int, Value] | None = None
-        if self.saved is not None:
-            places = [*chain.saved_inputs, *[~chain.outputs[k] for k in chain.saved_outputs]]
-            values = dict(zip(places, self.saved, strict=True))
+        places = [*chain.saved_inputs, *[~chain.outputs[k] for k in chain.saved_outputs]]
+        values = {} if self.saved is None else dict(zip(places, self.saved, strict=True))
         nodes: list[Node | None] = []
         for n, (tape, sources) in enumerate(chain.links):
             if tape is None:
                 nodes.append(None)
                 continue
-            saved: Any = None
-            if values is not None:
-                saved = tuple([values[s] for s in _saved(tape, sources, n)])
+            saved: Any = tuple([values.get(s) for s in _saved(tape, sources, n)])
+            if self.saved is None or None in saved:
+                saved = None  # freed, or what no gradient reaches
             edges = tuple(
                 [self._edge_to(s, nodes, tape.vjp.reaches[k]) for k, s in enumerate(sources)]
             )
