@@ -1,7 +1,9 @@
-"""Step time of plain training loops against PyTorch eager: `python benchmarks/steps.py [--rounds N]`.
+"""Step time of plain training loops against PyTorch: `python benchmarks/steps.py [--peers torch,compile,jax]`.
 
-Each workload is the textbook loop, batches from memory. Rounds of both frameworks alternate in one process, with a
-pause before each; a row gives the medians and the median of the rounds' ratios. Threads are equal.
+Each workload is the textbook loop, batches from memory. Rounds of all frameworks alternate in one process, with a pause
+before each; a row gives the medians, and for each peer the median of the rounds' ratios (above 1: Thalweg is faster).
+Threads are equal. "compile" is PyTorch with ``torch.compile(net)``, "jax" a step under ``jax.jit`` (jax_steps.py). The
+limit is what the arithmetic and the memory of a step take at least on this machine (limit.py).
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+from limit import step_limit
 
 
 def sigmoid_net(t: Any) -> tuple[Any, Any, Any, Any, Any]:
@@ -143,51 +147,96 @@ def epoch(t: Any, images: int) -> Callable[[int], float]:
     return run
 
 
+def peers(named: str, threads: int) -> dict[str, Any]:
+    """What is measured, by name: this framework first, then those of ``named`` that are installed."""
+    import thalweg
+
+    thalweg.set_num_threads(threads)
+    found: dict[str, Any] = {"thalweg": thalweg}
+    versions = [f"thalweg {thalweg.__version__}", f"NumPy {np.__version__}"]
+    for name in filter(None, named.split(",")):
+        try:
+            module = import_module("torch" if name == "compile" else name)
+        except ImportError:
+            print(f"{name}: not installed")
+            continue
+        if name != "jax":
+            module.set_num_threads(threads)
+        found[name] = module
+        versions.append(f"{name} {module.__version__}")
+    print(", ".join([*versions, f"Python {platform.python_version()}, {threads} threads"]))
+    return found
+
+
+def runs(found: dict[str, Any], name: str, form: str) -> dict[str, Callable[[int], float]]:
+    """For each peer what runs a workload."""
+    make = WORKLOADS[name][0]
+    made = {}
+    for peer, module in found.items():
+        if peer == "jax":
+            import jax_steps
+
+            made[peer] = jax_steps.loop(
+                name[1], dict(zip(FORMS, (0, 1, 100), strict=True))[form], PAUSE
+            )
+        else:
+            made[peer] = loop(module, compiled(make) if peer == "compile" else make, form)
+    return made
+
+
+def compiled(make: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], tuple[Any, ...]]:
+    """A workload whose network goes through ``torch.compile``."""
+
+    def make_compiled(t: Any) -> tuple[Any, ...]:
+        net, *rest = make(t)
+        return t.compile(net), *rest
+
+    return make_compiled
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=9)
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
     arguments.add_argument("--only", default="abcfg", help="letters of workloads")
     arguments.add_argument("--images", type=int, default=60_000, help="in the epoch of (g)")
+    arguments.add_argument("--peers", default="torch", help="torch, compile, jax; comma-separated")
     options = arguments.parse_args()
-    import thalweg
-
-    thalweg.set_num_threads(options.threads)
-    peers: dict[str, Any] = {"thalweg": thalweg}
-    try:
-        import torch
-    except ImportError:
-        print("torch is not installed: thalweg's times alone")
-    else:
-        torch.set_num_threads(options.threads)
-        peers["torch"] = torch
-        print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(
-        f"thalweg {thalweg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
-    )
-    print(f"{'workload':<54} {'form':<18} {'thalweg':>12} {'torch':>12} {'ratio':>7}")
-    chosen = {name: w for name, w in WORKLOADS.items() if name[1] in options.only}
-    for name, (make, steps) in chosen.items():
-        for form in FORMS:
-            runs = {peer: loop(t, make, form) for peer, t in peers.items()}
-            compare(name, form, runs, steps, options.rounds)
+    found = peers(options.peers, options.threads)
+    heads = "".join(f"{peer:>12} {'ratio':>7}" for peer in found if peer != "thalweg")
+    print(f"{'workload':<54} {'form':<18} {'limit':>12} {'thalweg':>12}{heads}")
+    for name, (make, steps) in WORKLOADS.items():
+        if name[1] in options.only:
+            least = step_limit(found["thalweg"], make)
+            for form in FORMS:
+                compare(name, form, runs(found, name, form), steps, options.rounds, least)
     if "g" in options.only:
-        runs = {peer: epoch(t, options.images) for peer, t in peers.items()}
-        compare(f"(g) an epoch of {options.images} images", "textbook", runs, 1, options.rounds)
+        epochs = {
+            peer: epoch(t, options.images)
+            for peer, t in found.items()
+            if peer in ("thalweg", "torch")
+        }
+        compare(f"(g) an epoch of {options.images} images", "textbook", epochs, 1, options.rounds)
 
 
 def compare(
-    name: str, form: str, runs: dict[str, Callable[[int], float]], steps: int, rounds: int
+    name: str,
+    form: str,
+    runs: dict[str, Callable[[int], float]],
+    steps: int,
+    rounds: int,
+    least: float | None = None,
 ) -> None:
-    """Print the medians of interleaved rounds, in microseconds a step, and the median of their ratios."""
+    """Print the medians of interleaved rounds, in microseconds a step, and the medians of their ratios."""
     for run in runs.values():
         run(max(steps // 4, 3))
     times = [{peer: run(steps) / steps * 1e6 for peer, run in runs.items()} for _ in range(rounds)]
-    row = f"{name:<54} {form:<18} {statistics.median(r['thalweg'] for r in times):>9.0f} us"
-    if "torch" in runs:
-        theirs = statistics.median(r["torch"] for r in times)
-        ratio = statistics.median(r["torch"] / r["thalweg"] for r in times)
-        row += f" {theirs:>9.0f} us {ratio:>6.2f}x"
+    limit = "" if least is None else f"{least * 1e6:.0f} us"
+    row = f"{name:<54} {form:<18} {limit:>12}"
+    for peer in runs:
+        row += f" {statistics.median(r[peer] for r in times):>8.0f} us"
+        if peer != "thalweg":
+            row += f" {statistics.median(r[peer] / r['thalweg'] for r in times):>6.2f}x"
     print(row, flush=True)
 
 

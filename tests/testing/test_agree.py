@@ -179,3 +179,16 @@ def test_a_program_that_cannot_be_compiled_is_found(monkeypatch):
         agree.Disagreement, match="compiling the program .* ZeroDivisionError: forced"
     ):
         agree.check(draw_program(7), ("lazy", "native"))
+
+
+def test_a_single_class_seen_along_a_row_is_computed_once_for_the_row():
+    labels = tw.tensor([0, 0, 0])
+    for name in ("eager", "native"):  # a program that is not compiled fails here (conftest.py)
+        with tw.tier(name):
+            w = tw.tensor(
+                [[1.2, -0.1, 0.2], [-1.7, -0.9, -1.6], [-0.1, -1.2, 1.3]], requires_grad=True
+            )
+            loss = nn.functional.cross_entropy(w.sum(-1, keepdim=True), labels, ignore_index=1)
+            (g,) = tw.autograd.grad((loss**2).sum(), w, create_graph=True)
+            (g**2).sum().backward()
+            assert w.grad.abs().max().item() < 1e-12 and loss.item() == 0

@@ -143,7 +143,7 @@ class _Nest:
             return self._pick(pick, shape, dtype)
         args = [self._read(seen, shape) for seen in self.scheduler.operands(slot)]
         if name == "put_class":
-            return self._where_class(args[1], args[0], dtype, 0.0)
+            return self._where_class(args[1], args[0], dtype, 0.0, shape[-1])
         return self._add(Compute(name, dtype, tuple(args)))
 
     def _numbers(self, at: tuple[Numbers, ...], shape: Shape) -> tuple[int, ...]:
@@ -169,14 +169,14 @@ class _Nest:
             return any(map(self._is_inner, statement.args))
         return isinstance(statement, Load | Coordinate) and statement.inner
 
-    def _where_class(self, label: int, x: int, dtype: DType, elsewhere: float) -> int:
-        """``x`` where the last coordinate is the class number ``label``."""
+    def _where_class(self, label: int, x: int, dtype: DType, elsewhere: float, classes: int) -> int:
+        """``x`` where the last coordinate, of so many ``classes``, is the number ``label``."""
         label = self._in_int64(label)
         axis = len(self.shape) - 1
         here = (
             self._add(Coordinate(axis, axis in self.reduced))
-            if self.shape[axis] > 1
-            else self._number(int64, 0)
+            if classes > 1
+            else self._number(int64, 0)  # also a single one seen along a longer row
         )
         hit = self._add(Compute("eq", bool_, (here, label)))
         return self._add(Compute("where", dtype, (hit, x, self._number(dtype, elsewhere))))
@@ -191,7 +191,7 @@ class _Nest:
         args = [self._read(seen, self.shape) for seen in self.scheduler.operands(slot)]
         self.names.append(name)
         if name == "take_class":
-            picked = self._where_class(args[1], args[0], dtype, -0.0)
+            picked = self._where_class(args[1], args[0], dtype, -0.0, self.shape[-1])
             return self._add(Reduce("pick", dtype, picked))
         if name in ("argmax", "argmin"):
             return self._position(args[0], instr.statics[0], "amax" if name == "argmax" else "amin")
