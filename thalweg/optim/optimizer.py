@@ -310,7 +310,8 @@ class Optimizer:
         for steps, value in zip(counted, results, strict=False):
             for step in steps:
                 step._write(value)
-        overwrite = thread.here.trace.overwrite
+        trace = thread.here.trace
+        overwritten = trace.overwritten
         for target, value in zip(targets, results[len(counted) :], strict=True):
             if type(target) is tuple:
                 state, name = target
@@ -318,8 +319,12 @@ class Optimizer:
                 self._made.append(target)
                 continue
             storage = target._storage
-            if value.array is None and target._view is None and storage.value is not None:
-                overwrite(storage, value)
+            old = storage.value
+            if value.array is None and target._view is None and old is not None:
+                if old.trace is not trace:  # as Trace.overwrite, without the call
+                    overwritten.setdefault(storage, old)
+                storage.value = value
+                storage.version += 1
             else:
                 target._write(value)
 
