@@ -25,8 +25,9 @@ pytestmark = pytest.mark.skipif(not commands.can_sleep(), reason="no workers on 
 
 @pytest.fixture(autouse=True)
 def everything_flies(monkeypatch):
-    """Small programs too, with a worker at hand."""
+    """Small programs too, with a worker at hand; and memory of any size is given away."""
     monkeypatch.setattr(native, "_LIGHT", 0)
+    monkeypatch.setattr(native, "LARGE", 0)
     threads = tw.get_num_threads()
     tw.clear_caches()
     tw.set_num_threads(2)
@@ -108,7 +109,102 @@ def test_a_loop_holds_one_step_only():
     first = flight.job
     training.step()
     training.cut()
-    assert first.landed and first.inputs is None and first.results is None and not first.values
+    assert first.landed and first.inputs is None and first.arrays is None and not first.values
+
+
+def addresses(tensors):
+    return [t._storage.value.array.ctypes.data for t in tensors]
+
+
+@pytest.mark.parametrize("optimizer", [tw.optim.SGD, tw.optim.AdamW])
+def test_parameters_and_state_stay_where_they_are(optimizer):
+    training = Training(optimizer)
+    for _ in range(2):
+        training.step()
+    tw.synchronize()
+    held = [*training.net.parameters()]
+    for state in training.optimizer.state.values():
+        held += [t for t in state.values() if t.ndim]
+    for read in (tw.synchronize, training.cut, lambda: training.step().item()):
+        for _ in range(2):
+            before = addresses(held)
+            training.step()
+            read()
+            tw.synchronize()
+        weights = [n for n, t in enumerate(held) if t.ndim == 2]  # a bias's step is part of a sum
+        assert weights and all(addresses(held)[n] == before[n] for n in weights)
+
+
+def test_what_somebody_holds_is_not_given_away():
+    training = Training()
+    training.step()
+    training.parameters()
+    before = training.parameters()
+    copied = copy.deepcopy(training.net)
+    values = [p._storage.value for p in training.net.parameters()]
+    arrays = [p._storage.value.array for p in training.net.parameters()]
+    training.step()
+    training.cut()
+    after = training.parameters()
+    assert not same(after, before) and same(arrays, before)
+    assert same([v.get() for v in values], before)
+    assert same([p.detach().numpy() for p in copied.parameters()], before)
+
+
+def test_a_view_in_numpy_is_not_written_over_by_a_program():
+    training = Training()
+    training.step()
+    array = training.net[0].weight.detach().numpy()
+    before = array.copy()
+    expected = Training()
+    expected.step(), expected.step()
+    training.step()
+    training.cut()
+    assert same(training.parameters(), expected.parameters())
+    assert np.array_equal(array, training.parameters()[0]) or np.array_equal(array, before)
+
+
+def test_a_retained_graph_keeps_the_old_weights():
+    def second_gradient():
+        training = Training()
+        training.step()
+        loss = F.cross_entropy(training.net(training.x), training.y)
+        training.optimizer.zero_grad()
+        loss.backward(retain_graph=True)
+        training.optimizer.step()
+        training.cut()
+        tw.synchronize()
+        training.optimizer.zero_grad()
+        loss.backward()
+        return [p.grad.tolist() for p in training.net.parameters()]
+
+    found = second_gradient()
+    with tw.tier("interpret"):
+        expected = second_gradient()
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_job_that_was_given_but_not_begun_is_begun_by_whoever_reads(monkeypatch):
+    expected = [Training(), Training()]
+    expected[0].step()
+    for _ in range(2):
+        expected[1].step()
+    wanted = [t.parameters() for t in expected]
+    training = Training()
+    training.step()
+    training.parameters()
+    begin = Job.begin
+    monkeypatch.setattr(Job, "begin", lambda self: None)  # as if Ctrl-C came before it
+    training.step()
+    training.cut()
+    assert flight.job is None
+    monkeypatch.setattr(Job, "begin", begin)
+    other = Training()
+    other.step()
+    assert same(other.parameters(), wanted[0])  # the same program runs between
+    assert same(training.parameters(), wanted[1])
+    assert training.step().item() > 0
 
 
 class Counting(Training):
@@ -368,7 +464,7 @@ def run_script(script):
         "import numpy as np\n"
         "import thalweg as tw\n"
         "from test_flight import Counting, Training, Wrong, native, flight, same\n"
-        "native._LIGHT = 0\n"
+        "native._LIGHT = native.LARGE = 0\n"
         "tw.set_num_threads(2)\n"
         "tw.tier('native')\n"
         "signal.alarm(60)\n"

@@ -2,9 +2,11 @@
 
 Note: commands. A command is four int64: the address of a function ``f(table, meta, begin, end)``, the address of its
 ``meta``, how many units it has, and how many of them a thread takes at a time. ``table`` holds the addresses of a
-program's buffers. A list of commands is given as a block of seven int64: the addresses of the commands, the first and
+program's buffers. A list of commands is given as a block of nine int64: the addresses of the commands, the first and
 the one beyond the last, the addresses of the table and of the pool (0: alone), the address of a list of Python ids of
-arrays, and how many these are: their data's addresses are put into the table first.
+arrays, and how many these are: their data's addresses are put into the table first. Then a gate: before which command
+(-1: none) it is, and the address of what it looks at, a number of places in the table and these places; where one of
+the bytes there is not 0, the rest of the list is left undone.
 
 Note: tickets. The threads of a pool share a block of int64 (places below). Who drives a list of commands opens each
 one that is to be shared by a new odd ticket, takes part, closes it by the even one, and waits for those who are still
@@ -131,9 +133,9 @@ end:
 }}
 """
 
-# Carry out a part of a list; without a pool: alone.
+# Carry out a part of a list; without a pool: alone. Says whether the gate was shut.
 _CARRY_OUT = """
-define {linkage} void @carry_out(ptr %block, i64 %first, i64 %last) {{
+define {linkage} i1 @carry_out(ptr %block, i64 %first, i64 %last) {{
 entry:
   %p_commands = getelementptr i64, ptr %block, i64 0
   %commands = load ptr, ptr %p_commands
@@ -142,12 +144,37 @@ entry:
   %p_pool = getelementptr i64, ptr %block, i64 4
   %pool = load ptr, ptr %p_pool
   %none = icmp eq ptr %pool, null
+  %p_gate = getelementptr i64, ptr %block, i64 7
+  %gate = load i64, ptr %p_gate
   br label %head
 head:
   %i = phi i64 [ %first, %entry ], [ %following, %latch ], [ %following, %tell ]
   %more = icmp slt i64 %i, %last
   br i1 %more, label %body, label %end
 body:
+  %gated = icmp eq i64 %i, %gate
+  br i1 %gated, label %watch, label %go
+watch:
+  %p_list = getelementptr i64, ptr %block, i64 8
+  %list = load ptr, ptr %p_list
+  %flags = load i64, ptr %list
+  br label %ask
+ask:
+  %k = phi i64 [ 0, %watch ], [ %k1, %look ]
+  %left = icmp slt i64 %k, %flags
+  br i1 %left, label %look, label %go
+look:
+  %k1 = add i64 %k, 1
+  %p_place = getelementptr i64, ptr %list, i64 %k1
+  %place = load i64, ptr %p_place
+  %p_flag = getelementptr ptr, ptr %table, i64 %place
+  %flag = load ptr, ptr %p_flag
+  %byte = load i8, ptr %flag
+  %bad = icmp ne i8 %byte, 0
+  br i1 %bad, label %shut, label %ask
+shut:
+  ret i1 true
+go:
   %at = mul i64 %i, 4
   %command = getelementptr i64, ptr %commands, i64 %at
   %function = load ptr, ptr %command
@@ -197,7 +224,7 @@ tell:
   store atomic i64 %following, ptr %progress seq_cst, align 8
   br label %head
 end:
-  ret void
+  ret i1 false
 }}
 declare void @{pause_declared}
 """
@@ -210,7 +237,7 @@ entry:
   %first = load i64, ptr %p_first
   %p_last = getelementptr i64, ptr %block, i64 2
   %last = load i64, ptr %p_last
-  call void @carry_out(ptr %block, i64 %first, i64 %last)
+  %shut = call i1 @carry_out(ptr %block, i64 %first, i64 %last)
   ret void
 }}
 """
@@ -236,8 +263,10 @@ work:
   %first = load atomic i64, ptr %p_progress seq_cst, align 8
   %in_part = icmp slt i64 %most, %last
   %stop = select i1 %in_part, i64 %most, i64 %last
-  call void @carry_out(ptr %block, i64 %first, i64 %stop)
-  br i1 %in_part, label %hand_over, label %finish
+  %shut = call i1 @carry_out(ptr %block, i64 %first, i64 %stop)
+  %open = xor i1 %shut, true
+  %goes_on = and i1 %in_part, %open
+  br i1 %goes_on, label %hand_over, label %finish
 hand_over:
   store atomic i64 %before, ptr %p_claimed seq_cst, align 8
   %ticket = atomicrmw add ptr %pool, i64 2 seq_cst

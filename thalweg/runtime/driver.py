@@ -14,13 +14,17 @@ import numpy as np
 from ..compiler.cache import functions
 from .commands import text
 
+WORDS = 9  # of a block
+
 
 def block(
-    commands: Any, first: int, last: int, table: Any, pool: int = 0, objects: Any = None, n: int = 0
-) -> Any:
+    commands: Any, first: int, last: int, table: Any, pool: int = 0, objects: Any = None, n: int = 0, gate: int = -1,
+    flags: Any = None,
+) -> Any:  # fmt: skip
     """What the driver is given: see commands.py. The arrays must outlive it."""
-    ids = 0 if objects is None else objects.ctypes.data
-    return np.array([commands.ctypes.data, first, last, table.ctypes.data, pool, ids, n], np.int64)
+    ids, watched = (0 if x is None else x.ctypes.data for x in (objects, flags))
+    data = (commands.ctypes.data, first, last, table.ctypes.data, pool, ids, n, gate, watched)
+    return np.array(data, np.int64)
 
 
 class Driver(NamedTuple):

@@ -33,6 +33,12 @@ class Fault(Exception):
 class Flyer(Protocol):
     """A program that can run ahead."""
 
+    def start(self, job: Job) -> None:
+        """Hand it to the pool, with the arrays of ``job``."""
+
+    def has_begun(self, job: Job) -> bool:
+        """Whether that has been done."""
+
     def land(self) -> bool:
         """Wait until it is done; whether a check on values failed."""
 
@@ -41,30 +47,45 @@ class Flyer(Protocol):
 
 
 class Job:
-    """One program in flight.
+    """One program in flight, or about to be.
+
+    Note: beginning. The results are given to their Values before the program begins, so that Ctrl-C cannot come
+    between: an input may have given its memory to a result (compiler/donate.py), and then nothing can run twice. Where
+    it comes before the beginning, whoever waits for the job begins it.
 
     Attributes:
         flyer: what flies.
         inputs: what it was given; None once landed well.
-        results: the arrays that it fills, held until then.
+        arrays: those that it reads and those that it fills, held until then.
+        number: of the pool's jobs, once it is about to begin.
         faulty: whether a check failed; known when landed.
         trace, program, values, overwritten: what recorded it, what it is, the results' Values, and what storages
             showed before: how to take it back. They come after it has begun.
     """
 
     __slots__ = (
-        "flyer", "inputs", "results", "faulty", "landed", "trace", "program", "values", "overwritten",
+        "flyer", "inputs", "arrays", "number", "faulty", "landed", "trace", "program", "values", "overwritten",
     )  # fmt: skip
 
-    def __init__(self, flyer: Flyer, inputs: Sequence[Any], results: Sequence[Any]) -> None:
-        self.flyer = flyer
+    def __init__(self, flyer: Flyer, inputs: Sequence[Any], arrays: Sequence[Any]) -> None:
+        self.flyer, self.number = flyer, 0
         self.inputs: Sequence[Any] | None = inputs
-        self.results: Sequence[Any] | None = results
+        self.arrays: Sequence[Any] | None = arrays
         self.landed = self.faulty = False
         self.trace: Trace | None = None
         self.program: Program | None = None
         self.values: list[Value] = []
         self.overwritten: dict[Storage, Value] = {}
+
+    def begin(self) -> None:
+        """Hand it to the pool, if that has not been done; what flies lands first."""
+        with flight.lock:
+            if self.landed or (flight.job is self and self.flyer.has_begun(self)):
+                return
+            if flight.job is not self:
+                flight.land()
+                flight.job = self  # what comes next waits for it, begun or not
+            self.flyer.start(self)
 
     def land(self) -> None:
         """Wait until it is done, helping on the way."""
@@ -73,11 +94,12 @@ class Job:
         with flight.lock:
             if self.landed:
                 return
+            self.begin()
             self.faulty = self.flyer.land()
             self.landed = True
             flight.job = None
         if not self.faulty:
-            self.inputs = self.results = None
+            self.inputs = self.arrays = None
             self.values, self.overwritten = [], {}
 
     def realize(self, value: Value) -> None:
@@ -88,6 +110,8 @@ class Job:
         """
         with flight.lock:
             flies = not self.landed and value in self.values
+            if flies:
+                self.begin()
             if flies and not self.flyer.reach(self.values.index(value)):
                 value.trace = None
                 return

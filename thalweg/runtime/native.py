@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.cache import routines
+from ..compiler.donate import gifts
 from ..compiler.order import asked_first, ready_after, touched, written
 from ..compiler.plan import HostStep, KernelStep, Plan, Step
 from ..compiler.schedule import schedule
@@ -18,9 +19,9 @@ from ..compiler.show import asked, show
 from ..ir.aval import WEAK_INT
 from ..ir.graph import Graph
 from .arena import arena, lay_out
-from .commands import ALL
+from .commands import ALL, JOB
 from .contraction import contraction_command
-from .driver import block, driver
+from .driver import WORDS, block, driver
 from .flight import Fault, Job, flight
 from .pool import pool
 from .spare import LARGE, spare
@@ -59,6 +60,7 @@ class NativeProgram:
         if asked is not None:
             self.plan.steps = asked_first(self.plan.steps, self.plan.outputs[asked])
         show("schedule", self.plan)
+        self.gifts = gifts(self.plan, graph.n_inputs, LARGE)
         self._places()
         self._commands()
         self.family.append(self)
@@ -146,12 +148,17 @@ class NativeProgram:
     def _blocks(self) -> None:
         """Write for each stretch what the driver is given."""
         native = [s for s in self.stretches if not isinstance(s, HostStep)]
+        flags = [self.place[slot] for slot in self.plan.faults]
+        self.flags = np.array([len(flags), *flags], np.int64)
+        gate = self.gifts.first if self.gifts.givers else -1
         self.blocks = np.array(
             [
-                block(self.commands, *s, self.table, 0, self.objects, 0 if n else self.n_objects)
+                block(
+                    self.commands, *s, self.table, 0, self.objects, 0 if n else self.n_objects, gate, self.flags
+                )
                 for n, s in enumerate(native)
             ]
-        ).reshape(-1, 7)
+        ).reshape(-1, WORDS)  # fmt: skip
         self.aimed: list[int | None] = [0 if self.light else None]  # the pool they name
         self.can_fly = not self.light and len(self.stretches) == len(native) == 1
         self._look_ahead()
@@ -168,34 +175,62 @@ class NativeProgram:
     def _aim(self) -> None:
         """Let the blocks name the pool, which is another than last time."""
         address = pool.start()
-        self._pool = address
         self.blocks[:, 4] = address
         self.aimed[0] = address
 
+    @property
+    def givers(self) -> Collection[int]:
+        """The inputs that can give their memory to results."""
+        return self.gifts.givers.values() if self.can_fly else ()
+
+    def start(self, job: Job) -> None:
+        """Hand a run ahead to the pool."""
+        assert job.arrays is not None and job.inputs is not None
+        if self.memory is not arena.block:
+            self._settle()
+        if pool.address != self.aimed[0]:
+            self._aim()
+        self.pack(self.objects.data, 0, *map(id, job.arrays))
+        self.pack_numbers(self.numbers.data, 0, *[job.inputs[s] for s in self.weak])
+        if not self.aimed[0]:  # since it was prepared there is one thread only
+            self.call(self.blocks.ctypes.data)
+            job.number = -1
+            return
+        job.number = int(pool.state[JOB]) + 1
+        driver().submit(self.blocks.ctypes.data)
+
+    def has_begun(self, job: Job) -> bool:
+        """Whether a run ahead, the last that was prepared, has been handed to the pool."""
+        return job.number < 0 or 0 < job.number <= pool.state[JOB]
+
     def land(self) -> bool:
         """Wait for a run ahead; whether a check on values failed in it."""
-        driver().wait(self._pool, ALL)
+        self._wait(ALL)
         return any(self.held[slot] for slot in self.plan.faults)
+
+    def _wait(self, commands: int) -> None:
+        if self.aimed[0]:
+            driver().wait(self.aimed[0], commands)
 
     def reach(self, number: int) -> bool:
         """Wait for a result of a run ahead, or, if there is none with that number, for all; whether a check on values
         failed so far."""
         done = self.ready[number] if number < len(self.ready) else ALL
-        driver().wait(self._pool, done)
+        self._wait(done)
         return any(self.held[slot] for slot, after in self.checks if after <= done)
 
     def is_worth_it(self) -> bool:
         """Whether there is anything but host calls."""
         return len(self.commands) > 0
 
-    def _elsewhere(self, inputs: Sequence[Any], ahead: bool) -> _Outcome:
+    def _elsewhere(self, inputs: Sequence[Any], ahead: bool, free: Collection[int]) -> _Outcome:
         """Run on the program of the family that these numbers are for."""
         for program in self.family:
             if all(inputs[s] == v for s, v in program.plan.assumed.items()):
-                return program.begin(inputs, ahead)
+                return program.begin(inputs, ahead, None, free)
         few = len(self.family) < _FAMILY
         program = NativeProgram(self.graph, inputs if few else None, self.family, self.asked)
-        return program.begin(inputs, ahead)
+        return program.begin(inputs, ahead, None, free)
 
     def _settle(self) -> None:
         """Lay the intermediate results into the arena, which is another than last time."""
@@ -217,10 +252,17 @@ class NativeProgram:
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         return self.begin(inputs, False)[0]
 
-    def begin(self, inputs: Sequence[Any], ahead: bool, asked: int | None = None) -> _Outcome:
-        """Run; gives the results, and the job that is still filling them if the program runs ahead.
+    def begin(
+        self,
+        inputs: Sequence[Any],
+        ahead: bool,
+        asked: int | None = None,
+        free: Collection[int] = (),
+    ) -> _Outcome:
+        """Run; gives the results. If the program runs ahead, gives with them the job that is yet to begin.
 
-        It does so if it is to (``ahead``), or if much is left to do after the result that is ``asked`` for.
+        It does so if it is to (``ahead``), if much is left to do after the result that is ``asked`` for, or if some
+        inputs are ``free`` to give their memory.
         """
         with flight.lock:
             flight.land()
@@ -228,15 +270,15 @@ class NativeProgram:
                 self._settle()
             if asked is not None:
                 ahead = self.much_left[asked]
-            results: _Outcome = self._function(inputs, ahead)
+            results: _Outcome = self._function(inputs, ahead or bool(free), free)
             return results
 
     def _written(self) -> Any:
         """The Python function of one run: memory for the results, addresses into the table, the foreign calls."""
-        lines = ["def run(inputs, ahead):"]
+        lines = ["def run(inputs, ahead, free):"]
         names: dict[str, Any] = {
             "empty": np.empty, "spare": spare.empty, "asarray": np.asarray, "pool": pool, "call": self.call, "host": self._host, "Fault": Fault,
-            "aimed": self.aimed, "aim": self._aim, "submit": driver().submit, "Job": Job, "flight": flight, "self": self,
+            "aimed": self.aimed, "aim": self._aim, "Job": Job, "self": self,
             "pack": self.pack, "objects": self.objects.data, "pack_numbers": self.pack_numbers,
             "numbers": self.numbers.data, "held": self.held, "reshape": np.reshape,
         }  # fmt: skip
@@ -246,32 +288,30 @@ class NativeProgram:
         if self.plan.assumed:
             names["elsewhere"] = self._elsewhere
             others = " or ".join(f"v{s} != {v}" for s, v in self.plan.assumed.items())
-            lines.append(f"    if {others}: return elsewhere(inputs, ahead)")
+            lines.append(f"    if {others}: return elsewhere(inputs, ahead, free)")
         lines += [
             f"    v{self.arrays_in[n]} = asarray(v{self.arrays_in[n]}, order='C')"
             for n in self.unsure
         ]
+        if not self.light:
+            lines.append("    if pool.address != aimed[0]: aim()")
+        lines.append(f"    fly = ahead and aimed[0] if {self.can_fly} else False")
         for n, slot in enumerate(self.made):
             names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
             kind = "spare" if self.plan.bytes_of(slot) >= LARGE else "empty"
-            lines.append(f"    v{slot} = {kind}(shape{n}, dtype{n})")
-        objects = [f"id(v{s})" for s in (*self.arrays_in, *self.made)]
-        if objects:
-            lines.append(f"    pack(objects, 0, {', '.join(objects)})")
+            new, giver = f"{kind}(shape{n}, dtype{n})", self.gifts.givers.get(slot)
+            if giver is not None and self.can_fly:
+                new = f"v{giver} if fly and {giver} in free else {new}"
+            lines.append(f"    v{slot} = {new}")
         if self.weak:
             lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
-        if not self.light:
-            lines.append("    if pool.address != aimed[0]: aim()")
         results = f"({''.join(r + ', ' for r in self._results())})"
-        if self.can_fly:
-            unsure = [self.arrays_in[n] for n in self.unsure]
-            filled = "".join(f"v{s}, " for s in (*self.made, *unsure))
-            lines += [
-                "    if ahead and aimed[0]:",
-                f"        flight.job = job = Job(self, inputs, ({filled}))",
-                f"        submit({self.blocks.ctypes.data})",
-                f"        return {results}, job",
-            ]
+        arrays = [f"v{s}" for s in (*self.arrays_in, *self.made)]
+        lines.append(
+            f"    if fly: return {results}, Job(self, inputs, ({''.join(a + ', ' for a in arrays)}))"
+        )
+        if arrays:
+            lines.append(f"    pack(objects, 0, {', '.join(f'id({a})' for a in arrays)})")
         lines += self._calls(names)
         for n, slot in enumerate(self.plan.faults):
             lines.append(f"    if held[{slot}]: raise Fault({n})")

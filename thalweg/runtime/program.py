@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,11 +49,13 @@ class Program:
         training: bool,
         ahead: bool = False,
         asked: int | None = None,
+        free: Callable[[Collection[int]], Collection[int]] | None = None,
     ) -> tuple[tuple[Any, ...], Job | None]:
-        """Run on the tier that ``tier`` asks for; ``asked`` is the number of the result that is waited for.
+        """Run on the tier that ``tier`` asks for; ``asked`` is the number of the result that is waited for; ``free``
+        says which of some inputs nobody needs any more.
 
         Returns:
-            The results; and the job that is still filling them, where a native program runs ahead.
+            The results; and the job that fills them, yet to begin, where a native program runs ahead.
         """
         if tier == "interpret" or self._refused:
             return self(inputs), None
@@ -66,7 +68,10 @@ class Program:
             if self._refused:
                 return self(inputs), None
         try:
-            found: tuple[tuple[Any, ...], Job | None] = self.native.begin(inputs, ahead, asked)
+            givers = self.native.givers
+            given = free(givers) if givers and free is not None else ()
+            found: tuple[tuple[Any, ...], Job | None]
+            found = self.native.begin(inputs, ahead, asked, given)
             return found
         except struct.error:  # a whole number beyond int64, which no kernel reads
             return self(inputs), None

@@ -62,6 +62,7 @@ class Spare:
     def __init__(self) -> None:
         self.kept: dict[tuple[Shape, Any], _Alike] = {}
         self.requests = self.bytes = 0
+        self.ids: set[int] = set()  # of the arrays that are kept
         self._next_look, self._most = _SEASON, _SLACK
         known = _Alike()
         known.entries.append([np.empty(1), 0])
@@ -81,6 +82,7 @@ class Spare:
         if self.bytes + array.nbytes > self._most:
             self.look_through()
         self.kept.setdefault((shape, dtype), _Alike()).entries.append([array, self.requests])
+        self.ids.add(id(array))
         self.bytes += array.nbytes
         return array
 
@@ -114,7 +116,7 @@ class Spare:
         alike = self.kept[key]
         for _ in range(len(alike.entries)):
             if alike.entries[0][1] < oldest and alike.references() == self._free:
-                alike.entries.popleft()
+                self.ids.discard(id(alike.entries.popleft()[0]))
             else:
                 alike.entries.rotate(-1)
         if not alike.entries:

@@ -15,17 +15,20 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from sys import getrefcount
 from typing import Any, ClassVar, Protocol
 from weakref import WeakSet
+
+import numpy as np
 
 from ..ir.aval import WEAK_FLOAT, Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
 from .flight import Fault, Job
 from .program import Program, assemble
+from .spare import spare
 from .value import Storage, Value
 
 Op = Callable[..., Any]
@@ -180,6 +183,36 @@ def _references_of_the_free() -> int:
     held = Value(WEAK_FLOAT)
     values = [Value(WEAK_FLOAT), held]
     return next((n for n in range(1, 10) if held_elsewhere(values, n) == (False, True)), 0)
+
+
+def unseen(
+    overwritten: dict[Storage, Value], leaf_of: dict[Value, int], wanted: Collection[int]
+) -> list[tuple[int, int, int]]:
+    """For the leaves ``wanted`` that storages no longer show: their number, and how many references there are to the
+    Value and to its array, which ``leaves`` and the list of a program's inputs hold as well."""
+    found = []
+    for old in overwritten.values():
+        number = -1 - leaf_of.get(old, 0)
+        if number in wanted:
+            found.append((number, getrefcount(old), getrefcount(old.array)))
+    return found
+
+
+def _references_of_the_unseen() -> tuple[int, int]:
+    """What ``unseen`` says, on this Python, of a leaf that nobody else holds, nor its array; (0, 0) where that can't be
+    told from one that somebody holds."""
+    alone, held = (Value(WEAK_FLOAT, np.zeros(1)) for _ in range(2))
+    overwritten = {Storage(None): alone, Storage(None): held}
+    leaves = [alone, held]
+    leaf_of = {alone: -1, held: -2}
+    holders, inputs = [held, held.array], [alone.array, held.array]
+    del alone
+    (_, *one), (_, *other) = unseen(overwritten, leaf_of, (0, 1))
+    del leaves, holders, inputs
+    return (one[0], one[1]) if other == [one[0] + 2, one[1] + 1] else (0, 0)
+
+
+UNSEEN = _references_of_the_unseen()
 
 
 class Failed:
@@ -424,12 +457,13 @@ class Trace:
                 trie.instructions += len(program.graph.instrs)
             try:
                 inputs = [v.array for v in self.leaves]
-                number = None
                 if Trace.watch is not None:
-                    ahead = False
-                elif asked is not None:
-                    number = sum(alive[: asked.slot])
-                results, job = program.run(inputs, self.tier, self.backward, ahead, number)
+                    results, job = program.run(inputs, self.tier, self.backward)
+                else:
+                    number = None if asked is None else sum(alive[: asked.slot])
+                    results, job = program.run(
+                        inputs, self.tier, self.backward, ahead, number, self._free
+                    )
             except Exception as error:
                 self._fail(error)
                 raise
@@ -443,7 +477,26 @@ class Trace:
                 self._give(living, results, job, program)  # all of them, Ctrl-C or not
                 raise
             finally:
-                self._reset()
+                try:
+                    self._clear()
+                except (
+                    BaseException
+                ):  # Ctrl-C, be it at the call: half of it would be worse than none
+                    self._clear()
+                    raise
+                finally:
+                    if job is not None:
+                        job.begin()
+
+    def _free(self, wanted: Collection[int]) -> list[int]:
+        """The leaves ``wanted`` that nobody can look at any more once this trace has run, and whose memory is ours."""
+        found = []
+        for number, values, arrays in unseen(self.overwritten, self.leaf_of, wanted):
+            array = self.leaves[number].array
+            kept = arrays - (id(array) in spare.ids)
+            if (values, kept) == UNSEEN and array.flags.owndata and array.flags.writeable:
+                found.append(number)
+        return found
 
     def _give(
         self, values: list[Value], results: Sequence[Any], job: Job | None, program: Program

@@ -320,11 +320,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--keep-going", action="store_true", help="look for more after a disagreement"
     )
     parser.add_argument(
-        "--fly", action="store_true", help="small native programs run ahead of the loop as well"
+        "--fly",
+        action="store_true",
+        help="small native programs run ahead of the loop as well, and small inputs give their memory",
     )
     given = parser.parse_args(arguments)
     if given.fly:
-        native._LIGHT = 0
+        vars(native).update(_LIGHT=0, LARGE=0)
     ways = given.ways.split(",")
     start, failures = time.monotonic(), 0
     for seed in range(given.seed, given.seed + given.programs):

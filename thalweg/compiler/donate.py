@@ -1,0 +1,112 @@
+"""Which outputs of a plan may lie where an input lay: the memory of what a step renews.
+
+An input gives its memory to an output that one kernel computes from it point by point, both walked alike, if nothing
+reads the input later. What an input gives is lost with the run, so nothing may be given before all checks on values
+have been made; who runs the plan looks at them between (``Gifts.first``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .loops import Compute, Constant, Kernel, Load, Store
+from .order import ready_after, touched, written
+from .plan import HostStep, KernelStep, Plan
+
+
+class Gifts(NamedTuple):
+    """Who gives memory to whom.
+
+    Attributes:
+        givers: for an output's slot the input's that may give it its memory.
+        first: the number of the first step that writes over an input.
+    """
+
+    givers: dict[int, int]
+    first: int
+
+
+def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
+    """The gifts of at least ``least`` bytes; none where host calls are part of the plan."""
+    if any(isinstance(step, HostStep) for step in plan.steps):
+        return Gifts({}, 0)
+    ready = ready_after(plan.steps)
+    checked = max((ready[slot] for slot in plan.faults), default=0)
+    last = {slot: n for n, step in enumerate(plan.steps) for slot in touched(step)}
+    writers: dict[int, int] = {}
+    for step in plan.steps:
+        for slot in written(step):
+            writers[slot] = writers.get(slot, 0) + 1
+    givers: dict[int, int] = {}
+    first = len(plan.steps)
+    for n, step in enumerate(plan.steps):
+        if n < checked or not isinstance(step, KernelStep) or step.kernel.inner:
+            continue
+        for out, source in _pairs(step):
+            fits = (
+                source < n_inputs <= out
+                and plan.shapes.get(source) == plan.shapes[out]
+                and plan.bytes_of(out) >= least
+                and plan.outputs.count(out) == 1
+                and source not in plan.outputs
+                and writers[out] == 1
+                and last[source] == n
+            )
+            if fits and out not in givers and source not in givers.values():
+                givers[out] = source
+                first = min(first, n)
+    return Gifts(givers, first)
+
+
+def _pairs(step: KernelStep) -> list[tuple[int, int]]:
+    """(what a kernel writes, what it computes that from), where both are walked alike, and each in one place only."""
+    code, words = step.kernel.code, _words(step)
+    accesses = [k for k, s in enumerate(code) if isinstance(s, Load | Store)]
+    once = {b for b in range(len(step.buffers)) if [code[k].buffer for k in accesses].count(b) == 1}  # type: ignore[union-attr]
+    found = []
+    for k in accesses:
+        store = code[k]
+        if (
+            not isinstance(store, Store)
+            or store.op != "set"
+            or store.at
+            or store.buffer not in once
+        ):
+            continue
+        for below in _beneath(step.kernel, store.arg):
+            load = code[below]
+            if (
+                isinstance(load, Load)
+                and load.buffer in once
+                and not load.at
+                and words[below] == words[k]
+            ):
+                found.append((step.buffers[store.buffer], step.buffers[load.buffer]))
+    return found
+
+
+def _words(step: KernelStep) -> dict[int, tuple[int, ...]]:
+    """For each statement that has words of its own, those."""
+    dims = step.kernel.outer + step.kernel.inner
+    found, at = {}, dims
+    for k, statement in enumerate(step.kernel.code):
+        if isinstance(statement, Load | Store):
+            size = 1 + dims + 2 * len(statement.at)
+        elif isinstance(statement, Constant):
+            size = 1
+        else:
+            continue
+        found[k] = step.words[at : at + size]
+        at += size
+    return found
+
+
+def _beneath(kernel: Kernel, k: int) -> list[int]:
+    """The statements that value ``k`` is computed from, itself included."""
+    todo, found = [k], {k}
+    while todo:
+        statement = kernel.code[todo.pop()]
+        if isinstance(statement, Compute):
+            todo += [a for a in statement.args if a not in found]
+            found.update(statement.args)
+    return sorted(found)
