@@ -114,7 +114,7 @@ class RandomSampler(Sampler[int]):
             yield source.permutation(n)
         if wanted % n:
             yield source.permutation(n)[: wanted % n]
-        else:
+        elif self.generator is not None:
             source.skip_permutation(n)  # drawn even where nothing is left, as in PyTorch
 
     def __len__(self) -> int:

@@ -208,8 +208,10 @@ class Generator:
         """Draw what a permutation of n takes: (n,) int64, for each place the one at or after it to change with."""
         with self._lock:
             draws = self._words(max(n - 1, 0))
-        offsets = draws % np.arange(n, 1, -1, dtype=np.uint32)
-        return np.arange(n) + np.append(offsets, np.zeros(min(n, 1), np.int64)).astype(np.int64)
+        draws %= np.arange(n, 1, -1, dtype=np.uint32)
+        targets = np.arange(n)
+        targets[: len(draws)] += draws
+        return targets
 
     def bernoulli(self, p: float, shape: Shape) -> Array:
         """bool: True with probability ``p``."""
@@ -277,17 +279,20 @@ def _shuffled(targets: Array) -> Array:
     is what the place before it with the same target held; the target's own number if there was none.
     """
     n = len(targets)
-    order = np.sort(targets << 32 | np.arange(n)) & (2**32 - 1)  # by target, then by place
+    held, order = np.arange(n), targets << 32
+    order |= held
+    order.sort()  # by target, then by place
+    order &= 2**32 - 1
     aims = targets[order]
-    held, earlier = np.arange(n), order < aims
+    earlier = order < aims
     held[aims[earlier]] = order[earlier]  # of several the last counts
-    while not np.array_equal(further := held[held], held):
-        held = further
-    shuffled, given = np.empty(n, np.int64), aims.copy()
+    further = np.empty_like(held)
+    while not np.array_equal(np.take(held, held, out=further, mode="clip"), held):
+        held, further = further, held
     again = np.flatnonzero(aims[1:] == aims[:-1])
-    given[again + 1] = held[order[again]]
-    shuffled[order] = given
-    return shuffled
+    aims[again + 1] = held[order[again]]
+    further[order] = aims
+    return further
 
 
 def _box_muller(units: Array, mean: float, std: float) -> Array:
