@@ -7,10 +7,11 @@ have been made; who runs the plan looks at them between (``Gifts.first``).
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
-from .loops import Compute, Constant, Kernel, Load, Store
-from .order import ready_after, touched, written
+from .loops import Kernel, Load, Store, arguments
+from .order import last_touched, ready_after, written
 from .plan import HostStep, KernelStep, Plan
 
 
@@ -32,11 +33,8 @@ def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
         return Gifts({}, 0)
     ready = ready_after(plan.steps)
     checked = max((ready[slot] for slot in plan.faults), default=0)
-    last = {slot: n for n, step in enumerate(plan.steps) for slot in touched(step)}
-    writers: dict[int, int] = {}
-    for step in plan.steps:
-        for slot in written(step):
-            writers[slot] = writers.get(slot, 0) + 1
+    last = last_touched(plan.steps)
+    writers = Counter(slot for step in plan.steps for slot in written(step))
     givers: dict[int, int] = {}
     first = len(plan.steps)
     for n, step in enumerate(plan.steps):
@@ -61,43 +59,27 @@ def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
 def _pairs(step: KernelStep) -> list[tuple[int, int]]:
     """(what a kernel writes, what it computes that from), where both are walked alike, and each in one place only."""
     code, words = step.kernel.code, _words(step)
-    accesses = [k for k, s in enumerate(code) if isinstance(s, Load | Store)]
-    once = {b for b in range(len(step.buffers)) if [code[k].buffer for k in accesses].count(b) == 1}  # type: ignore[union-attr]
+    uses = Counter(s.buffer for s in code if isinstance(s, Load | Store))
+
+    def is_plain(access: Load | Store) -> bool:
+        return uses[access.buffer] == 1 and not access.at
+
     found = []
-    for k in accesses:
-        store = code[k]
-        if (
-            not isinstance(store, Store)
-            or store.op != "set"
-            or store.at
-            or store.buffer not in once
-        ):
-            continue
-        for below in _beneath(step.kernel, store.arg):
-            load = code[below]
-            if (
-                isinstance(load, Load)
-                and load.buffer in once
-                and not load.at
-                and words[below] == words[k]
-            ):
-                found.append((step.buffers[store.buffer], step.buffers[load.buffer]))
+    for k, store in enumerate(code):
+        if isinstance(store, Store) and store.op == "set" and is_plain(store):
+            for below in _beneath(step.kernel, store.arg):
+                load = code[below]
+                if isinstance(load, Load) and is_plain(load) and words[below] == words[k]:
+                    found.append((step.buffers[store.buffer], step.buffers[load.buffer]))
     return found
 
 
-def _words(step: KernelStep) -> dict[int, tuple[int, ...]]:
-    """For each statement that has words of its own, those."""
-    dims = step.kernel.outer + step.kernel.inner
-    found, at = {}, dims
-    for k, statement in enumerate(step.kernel.code):
-        if isinstance(statement, Load | Store):
-            size = 1 + dims + 2 * len(statement.at)
-        elif isinstance(statement, Constant):
-            size = 1
-        else:
-            continue
-        found[k] = step.words[at : at + size]
-        at += size
+def _words(step: KernelStep) -> list[tuple[int, ...]]:
+    """Each statement's words, of which only those of an access count here."""
+    at, found = step.kernel.outer + step.kernel.inner, []
+    for n in step.kernel.word_counts:
+        found.append(step.words[at : at + n])
+        at += n
     return found
 
 
@@ -105,8 +87,7 @@ def _beneath(kernel: Kernel, k: int) -> list[int]:
     """The statements that value ``k`` is computed from, itself included."""
     todo, found = [k], {k}
     while todo:
-        statement = kernel.code[todo.pop()]
-        if isinstance(statement, Compute):
-            todo += [a for a in statement.args if a not in found]
-            found.update(statement.args)
+        below = set(arguments(kernel.code[todo.pop()])) - found
+        found |= below
+        todo += below
     return sorted(found)

@@ -86,10 +86,7 @@ class _Emitter:
         self.extents = [self._word(at + d) for d in range(self.dims)]
         at += self.dims
         self.words: list[list[str]] = []
-        for s in self.code:
-            n = int(isinstance(s, Constant))
-            if isinstance(s, Load | Store):
-                n = 1 + self.dims + 2 * len(s.at)
+        for n in kernel.word_counts:
             self.words.append([self._word(at + i) for i in range(n)])
             at += n
 

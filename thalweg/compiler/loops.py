@@ -147,6 +147,15 @@ class Kernel:
     def n_buffers(self) -> int:
         return 1 + max((s.buffer for s in self.code if isinstance(s, Load | Store)), default=-1)
 
+    @property
+    def word_counts(self) -> list[int]:
+        """For each statement how many words it has among the kernel's arguments."""
+        access = 1 + self.outer + self.inner
+        return [
+            access + 2 * len(s.at) if isinstance(s, Load | Store) else int(isinstance(s, Constant))
+            for s in self.code
+        ]
+
     @cached_property
     def inside(self) -> list[bool]:
         """For each statement whether it is of inner level."""

@@ -37,6 +37,11 @@ def asked_first(steps: Sequence[Step], slot: int) -> list[Step]:
     return [*(s for n, s in enumerate(steps) if n in first), *rest]
 
 
+def last_touched(steps: Sequence[Step]) -> dict[int, int]:
+    """For each slot the number of the last step that reads or writes it."""
+    return {slot: n for n, step in enumerate(steps) for slot in touched(step)}
+
+
 def ready_after(steps: Sequence[Step]) -> dict[int, int]:
     """For each slot that steps write, how many steps it takes until it is complete."""
     return {slot: n for n, step in enumerate(steps, 1) for slot in written(step)}

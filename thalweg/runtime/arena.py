@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from ..compiler.order import touched
+from ..compiler.order import last_touched, touched
 from ..compiler.plan import Step
 
 _ALIGN = 64
@@ -71,13 +71,10 @@ def lay_out(
     ``kept`` live to the end. Large ones are placed first, each in the lowest gap that holds it.
     """
     first: dict[int, int] = {}
-    last: dict[int, int] = {}
     for n, step in enumerate(steps):
         for slot in touched(step):
             first.setdefault(slot, n)
-            last[slot] = n
-    for slot in kept:
-        last[slot] = len(steps)
+    last = last_touched(steps) | dict.fromkeys(kept, len(steps))
     offsets: dict[int, int] = {}
     for slot in sorted(sizes, key=lambda s: (-sizes[s], s)):
         size = -(-sizes[slot] // _ALIGN) * _ALIGN

@@ -60,7 +60,7 @@ class Job:
         number: of the pool's jobs, once it is about to begin.
         faulty: whether a check failed; known when landed.
         trace, program, values, overwritten: what recorded it, what it is, the results' Values, and what storages
-            showed before: how to take it back. They come after it has begun.
+            showed before: how to take it back. They come when its results are given out.
     """
 
     __slots__ = (

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.cache import routines
 from ..compiler.donate import gifts
-from ..compiler.order import asked_first, ready_after, touched, written
+from ..compiler.order import asked_first, last_touched, ready_after, touched, written
 from ..compiler.plan import HostStep, KernelStep, Plan, Step
 from ..compiler.schedule import schedule
 from ..compiler.show import asked, show
@@ -70,8 +70,8 @@ class NativeProgram:
     def _places(self) -> None:
         """Give each buffer a place in the table: inputs, outputs, then what lies in the arena."""
         graph, plan = self.graph, self.plan
-        read = _read(plan)
-        self.inputs = [s for s in range(graph.n_inputs) if s in read]
+        used = {s for step in plan.steps for s in touched(step)}
+        self.inputs = [s for s in range(graph.n_inputs) if s in used]
         self.weak = [s for s in self.inputs if graph.avals[s].weak]  # type: ignore[union-attr]
         self.arrays_in = [s for s in self.inputs if s not in set(self.weak)]
         self.unsure = [  # arrays that may be strided, or NumPy scalars
@@ -161,6 +161,8 @@ class NativeProgram:
         ).reshape(-1, WORDS)  # fmt: skip
         self.aimed: list[int | None] = [0 if self.light else None]  # the pool they name
         self.can_fly = not self.light and len(self.stretches) == len(native) == 1
+        # the inputs that can give their memory to results
+        self.givers = frozenset(self.gifts.givers.values() if self.can_fly else ())
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -177,11 +179,6 @@ class NativeProgram:
         address = pool.start()
         self.blocks[:, 4] = address
         self.aimed[0] = address
-
-    @property
-    def givers(self) -> Collection[int]:
-        """The inputs that can give their memory to results."""
-        return self.gifts.givers.values() if self.can_fly else ()
 
     def start(self, job: Job) -> None:
         """Hand a run ahead to the pool."""
@@ -295,21 +292,22 @@ class NativeProgram:
         ]
         if not self.light:
             lines.append("    if pool.address != aimed[0]: aim()")
-        lines.append(f"    fly = ahead and aimed[0] if {self.can_fly} else False")
+        if self.can_fly:
+            lines.append("    fly = ahead and aimed[0]")
         for n, slot in enumerate(self.made):
             names[f"shape{n}"], names[f"dtype{n}"] = self.new[n]
             kind = "spare" if self.plan.bytes_of(slot) >= LARGE else "empty"
             new, giver = f"{kind}(shape{n}, dtype{n})", self.gifts.givers.get(slot)
-            if giver is not None and self.can_fly:
+            if giver in self.givers:
                 new = f"v{giver} if fly and {giver} in free else {new}"
             lines.append(f"    v{slot} = {new}")
-        if self.weak:
+        if self.weak:  # refuses what no kernel reads before anything is given away
             lines.append(f"    pack_numbers(numbers, 0, {', '.join(f'v{s}' for s in self.weak)})")
         results = f"({''.join(r + ', ' for r in self._results())})"
         arrays = [f"v{s}" for s in (*self.arrays_in, *self.made)]
-        lines.append(
-            f"    if fly: return {results}, Job(self, inputs, ({''.join(a + ', ' for a in arrays)}))"
-        )
+        if self.can_fly:
+            held = "".join(a + ", " for a in arrays)
+            lines.append(f"    if fly: return {results}, Job(self, inputs, ({held}))")
         if arrays:
             lines.append(f"    pack(objects, 0, {', '.join(f'id({a})' for a in arrays)})")
         lines += self._calls(names)
@@ -443,7 +441,7 @@ def _work(step: Step) -> int:
 def _donated(plan: Plan) -> set[int]:
     """What host calls make that may write over their first operand: one that another host call made, and that nothing
     else reads at this time or later."""
-    last = {slot: n for n, step in enumerate(plan.steps) for slot in touched(step)}
+    last = last_touched(plan.steps)
     hosted: set[int] = set()
     found: set[int] = set()
     for n, step in enumerate(plan.steps):
@@ -456,16 +454,4 @@ def _donated(plan: Plan) -> set[int]:
             if whole and last[seen.root] == n and step.reads.count(seen.root) == 1:
                 found.add(step.instr.outs[0])
         hosted.update(step.instr.outs)
-    return found
-
-
-def _read(plan: Plan) -> set[int]:
-    found: set[int] = set()
-    for step in plan.steps:
-        if isinstance(step, KernelStep):
-            found.update(step.buffers)
-        elif isinstance(step, HostStep):
-            found.update(plan.access[s].root for s in step.instr.ins if s in plan.access)
-        else:
-            found |= {step.a.slot, step.b.slot}
     return found

@@ -479,23 +479,21 @@ class Trace:
             finally:
                 try:
                     self._clear()
-                except (
-                    BaseException
-                ):  # Ctrl-C, be it at the call: half of it would be worse than none
-                    self._clear()
+                except BaseException:
+                    self._clear()  # as _reset does, which Ctrl-C could keep from being entered
                     raise
                 finally:
                     if job is not None:
                         job.begin()
 
-    def _free(self, wanted: Collection[int]) -> list[int]:
+    def _free(self, wanted: Collection[int]) -> set[int]:
         """The leaves ``wanted`` that nobody can look at any more once this trace has run, and whose memory is ours."""
-        found = []
+        found = set()
         for number, values, arrays in unseen(self.overwritten, self.leaf_of, wanted):
             array = self.leaves[number].array
             kept = arrays - (id(array) in spare.ids)
             if (values, kept) == UNSEEN and array.flags.owndata and array.flags.writeable:
-                found.append(number)
+                found.add(number)
         return found
 
     def _give(
