@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from .loops import Kernel, Load, Store, arguments
 from .order import last_touched, ready_after, written
-from .plan import HostStep, KernelStep, Plan
+from .plan import ContractionStep, HostStep, KernelStep, Plan, Step, same_points
 
 
 class Gifts(NamedTuple):
@@ -38,9 +37,10 @@ def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
     givers: dict[int, int] = {}
     first = len(plan.steps)
     for n, step in enumerate(plan.steps):
-        if n < checked or not isinstance(step, KernelStep) or step.kernel.inner:
+        kernel = _kernel_of(step)
+        if n < checked or kernel is None or kernel.kernel.inner:
             continue
-        for out, source in _pairs(step):
+        for out, source in same_points(kernel):
             fits = (
                 source < n_inputs <= out
                 and plan.shapes.get(source) == plan.shapes[out]
@@ -49,6 +49,7 @@ def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
                 and source not in plan.outputs
                 and writers[out] == 1
                 and last[source] == n
+                and source not in _factors(step)
             )
             if fits and out not in givers and source not in givers.values():
                 givers[out] = source
@@ -56,38 +57,12 @@ def gifts(plan: Plan, n_inputs: int, least: int) -> Gifts:
     return Gifts(givers, first)
 
 
-def _pairs(step: KernelStep) -> list[tuple[int, int]]:
-    """(what a kernel writes, what it computes that from), where both are walked alike, and each in one place only."""
-    code, words = step.kernel.code, _words(step)
-    uses = Counter(s.buffer for s in code if isinstance(s, Load | Store))
-
-    def is_plain(access: Load | Store) -> bool:
-        return uses[access.buffer] == 1 and not access.at
-
-    found = []
-    for k, store in enumerate(code):
-        if isinstance(store, Store) and store.op == "set" and is_plain(store):
-            for below in _beneath(step.kernel, store.arg):
-                load = code[below]
-                if isinstance(load, Load) and is_plain(load) and words[below] == words[k]:
-                    found.append((step.buffers[store.buffer], step.buffers[load.buffer]))
-    return found
+def _kernel_of(step: Step) -> KernelStep | None:
+    if isinstance(step, ContractionStep):
+        return step.epilogue
+    return step if isinstance(step, KernelStep) else None
 
 
-def _words(step: KernelStep) -> list[tuple[int, ...]]:
-    """Each statement's words, of which only those of an access count here."""
-    at, found = step.kernel.outer + step.kernel.inner, []
-    for n in step.kernel.word_counts:
-        found.append(step.words[at : at + n])
-        at += n
-    return found
-
-
-def _beneath(kernel: Kernel, k: int) -> list[int]:
-    """The statements that value ``k`` is computed from, itself included."""
-    todo, found = [k], {k}
-    while todo:
-        below = set(arguments(kernel.code[todo.pop()])) - found
-        found |= below
-        todo += below
-    return sorted(found)
+def _factors(step: Step) -> tuple[int, ...]:
+    """What a product multiplies: all of it is read for each of its tiles."""
+    return (step.a.slot, step.b.slot) if isinstance(step, ContractionStep) else ()

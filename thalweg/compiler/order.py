@@ -13,14 +13,17 @@ def touched(step: Step) -> tuple[int, ...]:
         return step.buffers
     if isinstance(step, HostStep):
         return (*step.reads, *step.instr.outs)
-    return step.a.slot, step.b.slot, step.out
+    return step.a.slot, step.b.slot, step.out, *(step.epilogue.buffers if step.epilogue else ())
 
 
 def written(step: Step) -> tuple[int, ...]:
     """The slots whose memory a step writes."""
     if isinstance(step, KernelStep):
         return step.writes
-    return step.instr.outs if isinstance(step, HostStep) else (step.out,)
+    if isinstance(step, HostStep):
+        return step.instr.outs
+    then = step.epilogue.writes if step.epilogue else ()
+    return step.out, *(slot for slot in then if slot != step.out)
 
 
 def asked_first(steps: Sequence[Step], slot: int) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,7 +11,7 @@ from ..ir.aval import Shape
 from ..ir.dtype import DType
 from ..ir.graph import Instr
 from .access import Access
-from .loops import Kernel
+from .loops import Kernel, Load, Store, arguments
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,20 @@ class KernelStep:
     work: int
     names: tuple[str, ...]
 
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Of the dimensions, outer before inner."""
+        return self.words[: self.kernel.outer + self.kernel.inner]
+
+    @property
+    def statement_words(self) -> list[tuple[int, ...]]:
+        """The words of each of the kernel's statements."""
+        at, found = self.kernel.outer + self.kernel.inner, []
+        for n in self.kernel.word_counts:
+            found.append(self.words[at : at + n])
+            at += n
+        return found
+
 
 @dataclass(frozen=True)
 class Operand:
@@ -50,7 +65,12 @@ class Operand:
 
 @dataclass(frozen=True)
 class ContractionStep:
-    """``out[..., m, n] = a[..., m, k] @ b[..., k, n]``; ``out`` is row-major."""
+    """``out[..., m, n] = a[..., m, k] @ b[..., k, n]``; ``out`` is row-major.
+
+    Attributes:
+        epilogue: a kernel that goes through each tile of ``out`` when that is computed. Its last two dimensions are
+            rows and columns, those before them are the members of the batch; each point is computed alone.
+    """
 
     a: Operand
     b: Operand
@@ -60,6 +80,7 @@ class ContractionStep:
     n: int
     k: int
     dtype: DType
+    epilogue: KernelStep | None = None
 
 
 @dataclass(frozen=True)
@@ -105,9 +126,37 @@ class Plan:
 
 def _line(step: Step) -> str:
     if isinstance(step, KernelStep):
-        k = step.kernel
-        dims = "x".join(map(str, step.words[: k.outer + k.inner])) or "1"
+        dims = "x".join(map(str, step.extents)) or "1"
         return f"kernel    {dims:<16} {' '.join(step.names)}"
     if isinstance(step, ContractionStep):
-        return f"contract  {(*step.batch, step.m, step.k, step.n)}"
+        then = f" then {' '.join(step.epilogue.names)}" if step.epilogue else ""
+        return f"contract  {(*step.batch, step.m, step.k, step.n)}{then}"
     return f"host      {step.instr.primitive.name}"
+
+
+def same_points(step: KernelStep) -> list[tuple[int, int]]:
+    """(what a kernel writes, what it computes that from), where both are walked alike, and each in one place only."""
+    code, words = step.kernel.code, step.statement_words
+    uses = Counter(s.buffer for s in code if isinstance(s, Load | Store))
+
+    def is_plain(access: Load | Store) -> bool:
+        return uses[access.buffer] == 1 and not access.at
+
+    found = []
+    for k, store in enumerate(code):
+        if isinstance(store, Store) and store.op == "set" and is_plain(store):
+            for below in _beneath(step.kernel, store.arg):
+                load = code[below]
+                if isinstance(load, Load) and is_plain(load) and words[below] == words[k]:
+                    found.append((step.buffers[store.buffer], step.buffers[load.buffer]))
+    return found
+
+
+def _beneath(kernel: Kernel, k: int) -> list[int]:
+    """The statements that value ``k`` is computed from, itself included."""
+    todo, found = [k], {k}
+    while todo:
+        below = set(arguments(kernel.code[todo.pop()])) - found
+        found |= below
+        todo += below
+    return sorted(found)

@@ -53,6 +53,27 @@ def product_text(element: str, attributes: str) -> str:
     return "\n".join([*texts, *sorted(declared.values()), f"attributes #0 = {{ nounwind {attributes} }}"])  # fmt: skip
 
 
+@cache
+def tiles_text(attributes: str) -> str:
+    """The module of ``tiles``: a command's function that follows each unit of a product by a kernel.
+
+    Its meta: the address of the product's function, how many words its meta has, the address of the kernel's function,
+    how many words each of its metas has, at which of them its rows are; the product's meta; the kernel's for each unit.
+    """
+    w = Writer()
+    product, n_product, kernel, n_kernel, at_rows = (_word(w, n) for n in range(5))
+    product, kernel = (w.set(f"inttoptr i64 {x} to ptr") for x in (product, kernel))
+    own = w.set("getelementptr i64, ptr %meta, i64 5")
+    metas = w.set(f"getelementptr i64, ptr {own}, i64 {n_product}")
+    with w.loop("%begin", "%end") as unit:
+        following = w.set(f"add i64 {unit}, 1")
+        w.do(f"call void {product}(ptr %table, ptr {own}, i64 {unit}, i64 {following})")
+        meta = w.set(f"getelementptr i64, ptr {metas}, i64 {w.set(f'mul i64 {unit}, {n_kernel}')}")
+        rows = w.set(f"load i64, ptr {w.set(f'getelementptr i64, ptr {meta}, i64 {at_rows}')}")
+        w.do(f"call void {kernel}(ptr %table, ptr {meta}, i64 0, i64 {rows})")
+    return w.function("tiles", attributes)
+
+
 def _heights() -> list[int]:
     """Numbers of rows for which there is a kernel: powers of two."""
     return [1 << n for n in range(ROWS.bit_length())]

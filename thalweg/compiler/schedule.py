@@ -23,6 +23,7 @@ from ..ir.graph import Graph, Instr
 from . import picking
 from .access import VIEWS, Access, dense_strides, part, seen_through, whole
 from .again import operations
+from .epilogue import with_epilogues
 from .group import LATER, Group, Reading, Watch
 from .math import can_emit, refuses_zero
 from .nest import kernel_step
@@ -87,7 +88,7 @@ class Scheduler:
         outputs = [self._as_buffer(slot) for slot in graph.outputs]
         steps = [kernel_step(s, self) if isinstance(s, Group) else s for s in self.steps]
         shapes = {s: (a.shape, a.dtype) for s, a in enumerate(self.avals) if a is not None}
-        kept = [s for s in steps if s is not None]
+        kept = with_epilogues([s for s in steps if s is not None], shapes, outputs)
         return Plan(kept, outputs, self.faults, shapes, self.access, self.numbers, self.assumed)
 
     def shape(self, slot: int) -> Shape:

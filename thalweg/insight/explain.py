@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ..compiler.order import touched
 from ..compiler.plan import ContractionStep, KernelStep, Plan, Step
 from ..runtime.program import Program
 from ..runtime.recorder import synchronize
@@ -113,15 +114,20 @@ def _line(step: Step, seconds: float, plan: Plan) -> Line:
         return sum(plan.bytes_of(s) for s in set(slots) if s in plan.shapes)
 
     if isinstance(step, KernelStep):
-        dims = step.kernel.outer + step.kernel.inner
-        points = prod(step.words[:dims])
-        what = f"{'x'.join(map(str, step.words[:dims])) or 'scalars'}: {' '.join(step.names)}"
-        return Line("kernel", what, points * len(step.names), size(step.buffers), seconds)
+        what = f"{'x'.join(map(str, step.extents)) or 'scalars'}: {' '.join(step.names)}"
+        return Line("kernel", what, _operations(step), size(touched(step)), seconds)
     if isinstance(step, ContractionStep):
         flops = 2 * prod(step.batch) * step.m * step.n * step.k
         what = f"{step.m}x{step.k} @ {step.k}x{step.n}" + (
             f" batch {step.batch}" if step.batch else ""
         )
-        return Line("product", what, flops, size((step.a.slot, step.b.slot, step.out)), seconds)
+        if step.epilogue is not None:
+            what += f", then {' '.join(step.epilogue.names)}"
+            flops += _operations(step.epilogue)
+        return Line("product", what, flops, size(touched(step)), seconds)
     instr = step.instr
     return Line("host", instr.primitive.name, 0, size((*step.reads, *instr.outs)), seconds)
+
+
+def _operations(step: KernelStep) -> int:
+    return prod(step.extents) * len(step.names)

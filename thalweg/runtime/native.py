@@ -12,6 +12,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.cache import routines
 from ..compiler.donate import gifts
+from ..compiler.epilogue import tile_kernel
+from ..compiler.loops import Kernel
 from ..compiler.order import asked_first, last_touched, ready_after, touched, written
 from ..compiler.plan import HostStep, KernelStep, Plan, Step
 from ..compiler.schedule import schedule
@@ -108,7 +110,7 @@ class NativeProgram:
     def _commands(self) -> None:
         """Compile the kernels and write the list of commands, in stretches between host calls."""
         steps = self.plan.steps
-        kernels = [s.kernel for s in steps if isinstance(s, KernelStep)]
+        kernels = [kernel for s in steps if (kernel := _kernel(s)) is not None]
         if asked("loops"):
             show("loops", "\n".join(map(str, dict.fromkeys(kernels))))
         self.routines = routines(kernels)  # held: without them the machine code goes
@@ -126,7 +128,8 @@ class NativeProgram:
                 meta = [*(self.place[s] for s in step.buffers), *step.words]
                 commands.append((next(found), meta, step.count, _grain(step)))
             else:
-                commands.append(contraction_command(step, self.place))
+                then = next(found) if step.epilogue is not None else 0
+                commands.append(contraction_command(step, self.place, then))
         if len(commands) > begin:
             self.stretches.append((begin, len(commands)))
         work = sum(map(_work, steps))
@@ -435,7 +438,18 @@ def _work(step: Step) -> int:
     """Points times statements, or multiply-adds."""
     if isinstance(step, HostStep):
         return 0
-    return step.work if isinstance(step, KernelStep) else step.m * step.n * step.k
+    if isinstance(step, KernelStep):
+        return step.work
+    return step.m * step.n * step.k + (step.epilogue.work if step.epilogue else 0)
+
+
+def _kernel(step: Step) -> Kernel | None:
+    """What a step needs beyond what all programs use."""
+    if isinstance(step, KernelStep):
+        return step.kernel
+    if isinstance(step, HostStep) or step.epilogue is None:
+        return None
+    return tile_kernel(step.epilogue)
 
 
 def _donated(plan: Plan) -> set[int]:

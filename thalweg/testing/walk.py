@@ -287,7 +287,10 @@ def _folded(s: Reduce, inner: Array, axes: tuple[int, ...]) -> Array:
 def _contract(step: ContractionStep, memory: _Memory) -> None:
     a = memory.seen(_matrix(step.a, step, step.m, step.k))
     b = memory.seen(_matrix(step.b, step, step.k, step.n))
-    memory.flat[step.out] = np.matmul(a, b).reshape(-1)
+    memory.to_write(step.out)[:] = np.matmul(a, b).reshape(-1)
+    memory.missing[step.out][:] = False
+    if step.epilogue is not None:
+        _launch(step.epilogue, memory)
 
 
 def _matrix(x: Operand, step: ContractionStep, rows: int, columns: int) -> Access:
