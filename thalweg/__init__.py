@@ -1,6 +1,8 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
+from importlib import import_module as _import_module
 from math import e, inf, nan, pi
+from typing import Any as _Any
 
 from . import autograd, backends, cuda, data, io, linalg, nn, optim, signal, special, utils
 from .insight import explain
@@ -369,6 +371,26 @@ from .tensor.special import (
     sinc,
 )
 from .tensor.statistics import corrcoef, cov, diff, histc, quantile
+from .tensor.typed import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+)
 
 float, double, long, int, short = float32, float64, int64, int32, int16
 __version__ = "0.1.0"
+
+_LAZY = frozenset({"compat"})
+
+
+def __getattr__(name: str) -> _Any:
+    """A package that a plain training does not need, loaded where it is first named."""
+    if name in _LAZY:
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from .tensor.typed import ON_CUDA
+
+FloatTensor, DoubleTensor, LongTensor = (
+    ON_CUDA[name] for name in ("FloatTensor", "DoubleTensor", "LongTensor")
+)
+IntTensor, ShortTensor, CharTensor = (
+    ON_CUDA[name] for name in ("IntTensor", "ShortTensor", "CharTensor")
+)
+ByteTensor, BoolTensor = ON_CUDA["ByteTensor"], ON_CUDA["BoolTensor"]
+
 
 def is_available() -> bool:
     """False: there is no CUDA device here."""

@@ -4,9 +4,11 @@ from ..tensor.modes import enable_grad, inference_mode, no_grad, set_grad_enable
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
+from .variable import Variable
 
 __all__ = [
     "Function",
+    "Variable",
     "backward",
     "enable_grad",
     "grad",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .spelling import spoken
+
 _BOOL, _INTEGER, _FLOAT = 0, 1, 2
 
 
@@ -31,7 +33,7 @@ class DType:
         return self.name not in ("bool", "uint8")
 
     def __repr__(self) -> str:
-        return f"thalweg.{self.name}"
+        return f"{spoken()}.{self.name}"
 
     def __reduce__(self) -> str | tuple[object, ...]:
         return (by_name, (self.name,))

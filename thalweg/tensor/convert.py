@@ -14,6 +14,7 @@ import numpy as np
 from ..ir import dtype as d
 from ..ir.builder import Var
 from ..ir.dtype import DType
+from ..ir.spelling import spoken
 from ..ops.composite import op
 from ..runtime.device import CPU, Device, as_device
 from ..runtime.state import state
@@ -94,7 +95,7 @@ class ConvertMethods(TensorCore):
 
     @property
     def layout(self) -> str:
-        return "thalweg.strided"
+        return f"{spoken()}.strided"
 
     @property
     def itemsize(self) -> int:
@@ -218,8 +219,15 @@ class ConvertMethods(TensorCore):
         return dispatch(_cast, (self,), (dtype,))
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """The type's name without arguments; else this tensor in ``dtype``."""
-        return f"thalweg.{_CLASS_NAMES[self.dtype.name]}" if dtype is None else self.to(dtype)
+        """The type's name without arguments; else this tensor in ``dtype``: one, a ``LongTensor``, or its name.
+
+        Raises:
+            ValueError: there is no type of that name.
+            RuntimeError: it is a type of another device.
+        """
+        if dtype is None:
+            return f"{spoken()}.{CLASS_NAMES[self.dtype.name]}"
+        return self.to(dtype if isinstance(dtype, DType) else _type_meant(dtype))
 
     def type_as(self, other: TensorCore) -> Tensor:
         return self.to(other.dtype)
@@ -433,10 +441,31 @@ class ConvertMethods(TensorCore):
 
 
 _OWN = frozenset(TensorCore.__annotations__) | {"_kept_node"}
-_CLASS_NAMES = {
+CLASS_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "int64": "LongTensor", "int32": "IntTensor",
     "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor", "bool": "BoolTensor",
 }  # fmt: skip
+_BY_CLASS_NAME = {long: short for short, long in CLASS_NAMES.items()}
+
+
+def _type_meant(kind: Any) -> DType | str:
+    """The element type that a tensor class, or its name, stands for; "cuda" for a class of that device."""
+    if isinstance(kind, type):
+        if issubclass(kind, TensorCore):
+            return d.get_default_dtype()
+        dtype = getattr(kind, "dtype", None)
+        if isinstance(dtype, DType):
+            return "cuda" if getattr(kind, "is_cuda", False) else dtype
+        kind = kind.__name__
+    home, _, name = str(kind).rpartition(".")
+    framework, _, device = home.partition(".")
+    if (
+        name not in _BY_CLASS_NAME
+        or framework not in ("torch", "thalweg")
+        or device not in ("", "cuda")
+    ):
+        raise ValueError(f"invalid type: {kind!r}: '{spoken()}.FloatTensor' is one, or a dtype")
+    return device or d.by_name(_BY_CLASS_NAME[name])
 
 
 def _rebuild(

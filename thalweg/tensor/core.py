@@ -12,6 +12,7 @@ import numpy as np
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Var
 from ..ir.dtype import DType
+from ..ir.spelling import spoken
 from ..ops.composite import Op
 from ..ops.movement import strided, strided_write
 from ..runtime.recorder import record
@@ -30,7 +31,7 @@ class Size(tuple[int, ...]):
         return int(np.prod(self, dtype=np.int64))
 
     def __repr__(self) -> str:
-        return f"thalweg.Size([{', '.join(map(str, self))}])"
+        return f"{spoken()}.Size([{', '.join(map(str, self))}])"
 
     def __getitem__(self, key: Any) -> Any:
         found = tuple.__getitem__(self, key)

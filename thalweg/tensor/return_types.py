@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
+from ..ir.spelling import spoken
+
 
 class _Pair(tuple[Any, ...]):
     """A pair whose parts have names."""
@@ -22,7 +24,7 @@ class _Pair(tuple[Any, ...]):
         fields = ",\n".join(
             f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True)
         )
-        return f"thalweg.return_types.{type(self).__name__}(\n{fields})"
+        return f"{spoken()}.return_types.{type(self).__name__}(\n{fields})"
 
 
 def _pair(name: str, fields: tuple[str, str] = ("values", "indices")) -> Any:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.dtype import get_default_dtype
 from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
+from .constructor import construct
 from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
@@ -55,24 +57,20 @@ class Tensor(
 ):
     """Numbers in a grid of any rank, with the tape behind them.
 
-    ``Tensor(2, 3)`` is uninitialized (here: zeros) of that size; ``Tensor([[1, 2]])`` holds these numbers as
-    floats. Prefer ``thalweg.tensor``.
+    ``Tensor(2, 3)`` is uninitialized (here: zeros) of that size; ``Tensor([[1, 2]])`` holds these numbers in the
+    default floating type; ``Tensor(x)`` looks at the tensor ``x``. Prefer ``thalweg.tensor``.
     """
 
     __module__ = "thalweg"  # its name to people, as `type(x)` prints it
 
-    def __new__(cls, *data: Any, device: Any = None) -> Any:
-        if len(data) == 1 and not isinstance(data[0], int):
-            made = from_array(infer_array(data[0], None).astype(np.float32))
-        else:
-            made = (
-                from_array(np.zeros(size_of(data), np.float32))
-                if data
-                else from_array(np.zeros(0, np.float32))
-            )
+    def __new__(cls, *given: Any, data: Any = None, device: Any = None) -> Any:
+        if data is not None:
+            given = (*given, data)
+        made = construct(given, get_default_dtype(), device, checked=False)
+        if cls is Tensor:
+            return made
         twin: Any = object.__new__(cls)
-        twin._storage, twin._view, twin._node, twin._nr = made._storage, None, None, 0
-        twin._requires_grad = False
+        twin.__dict__.update(made.__dict__)
         return twin
 
     def backward(
@@ -113,6 +111,11 @@ class Tensor(
         mask = np.zeros(shape, np.bool_)
         np.fill_diagonal(mask, True, wrap)
         return self.masked_fill_(from_array(mask), fill_value)
+
+    def new(self, *given: Any, device: Any = None) -> Tensor:
+        """What this tensor's type makes of sizes, of nested numbers or of a tensor: ``new(2, 3)``, ``new([1, 2])``."""
+        made: Tensor = construct(given, self.dtype, device)
+        return made
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         """A new tensor of ``data``, in this tensor's type by default."""
