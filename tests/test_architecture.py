@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "thalweg"
 ROOMS = [
     ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"], ["optim", "data", "io"],
-    ["vision", "learn", "insight", "distributed"], ["compat", "cli"], ["testing"],
+    ["vision", "learn", "insight", "distributed"], ["compat"], ["cli"], ["testing"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))
