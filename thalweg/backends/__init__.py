@@ -1,5 +1,5 @@
 """What programs ask of ``backends`` before they choose a device."""
 
-from . import mps
+from . import cudnn, mps
 
-__all__ = ["mps"]
+__all__ = ["cudnn", "mps"]

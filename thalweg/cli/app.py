@@ -75,3 +75,24 @@ def train(
     except KeyboardInterrupt:
         print("\nthalweg: stopped by you; nothing was written.", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    script: Annotated[str, typer.Argument(help="A Python file written for PyTorch.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="What the program finds in sys.argv.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Don't run it: list the names of PyTorch in it that are missing."
+        ),
+    ] = False,
+) -> None:
+    """Run a program written for PyTorch as it stands, with its imports of torch served by Thalweg."""
+    from . import run as program
+
+    if check:
+        raise typer.Exit(program.look(script))
+    program.run(script, arguments or [])
