@@ -25,6 +25,24 @@ def device_count() -> int:
     return 0
 
 
+def is_initialized() -> bool:
+    """False: there is nothing to begin."""
+    return False
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """False: there is no device that could."""
+    return False
+
+
+def memory_allocated(device: Any = None) -> int:
+    """0 bytes."""
+    return 0
+
+
+memory_reserved = max_memory_allocated = max_memory_reserved = memory_allocated
+
+
 def manual_seed(seed: int) -> None:
     """Seed no device, as PyTorch does where there is none."""
 
@@ -37,8 +55,37 @@ def empty_cache() -> None:
     """Give back no memory."""
 
 
+def _none(asked: str) -> RuntimeError:
+    return RuntimeError(
+        f"cuda.{asked}: there is no CUDA device here: ask cuda.is_available() first"
+    )
+
+
+def current_device() -> int:
+    """Raise: there is no device."""
+    raise _none("current_device")
+
+
+def get_device_name(device: Any = None) -> str:
+    """Raise: there is no device."""
+    raise _none("get_device_name")
+
+
+def get_device_properties(device: Any = None) -> Any:
+    """Raise: there is no device."""
+    raise _none("get_device_properties")
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Raise: there is no device."""
+    raise _none("get_device_capability")
+
+
+def set_device(device: Any) -> None:
+    """Raise: there is no device."""
+    raise _none("set_device")
+
+
 def synchronize(device: Any = None) -> None:
     """Raise: there is nothing to wait for."""
-    raise RuntimeError(
-        "cuda.synchronize: there is no CUDA device here: ask cuda.is_available() first, or call thalweg.synchronize()"
-    )
+    raise RuntimeError(f"{_none('synchronize')}, or call thalweg.synchronize()")

@@ -231,10 +231,13 @@ def test_installing_again_and_undoing() -> None:
     compat.install()
 
 
-def test_pytorch_itself_must_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
-    with pytest.raises(
-        RuntimeError,
-        match="torch itself is already imported.*anew.*before the first `import torch`",
+def test_pytorch_itself_must_not_be_there() -> None:
+    before = mock.patch.dict(sys.modules, torch=ModuleType("torch"))
+    with (
+        before,
+        pytest.raises(
+            RuntimeError,
+            match="torch itself is already imported.*anew.*before the first `import torch`",
+        ),
     ):
         compat.install()

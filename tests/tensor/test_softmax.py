@@ -46,3 +46,18 @@ def test_std_of_huge_values_has_torchs_gradient():
         x.std().backward()
         found.append(x.grad.numpy())
     np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ndim", range(5))
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+def test_an_axis_left_out_is_chosen_with_a_warning(name: str, ndim: int) -> None:
+    x = tw.randn((2,) * ndim)
+    function = getattr(tw.nn.functional, name)
+    with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been") as said:
+        made = function(x)
+    assert said[0].filename == __file__
+    assert made.tolist() == function(x, dim=1 if ndim in (2, 4) else 0).tolist()
+    torch = pytest.importorskip("torch")
+    with pytest.warns(UserWarning):
+        theirs = getattr(torch.nn.functional, name)(torch.tensor(x.tolist()))
+    np.testing.assert_allclose(made.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from ..ir.builder import Var
@@ -53,11 +54,16 @@ def log_softmax_of(x: Var, axis: int) -> Var:
     return shifted - e.log(e.exp(shifted).sum((axis,), True))
 
 
-def _axis(dim: int | None, ndim: int, name: str) -> int:
+def chosen_axis(dim: int | None, ndim: int, name: str, stacklevel: int = 3) -> int:
+    """``dim`` as an axis of ``ndim``; left out, PyTorch's old choice: the first of 0, 1 or 3 axes, else the second."""
     if dim is None:
-        raise RuntimeError(
-            f"{name}: choose the axis with dim=, for example dim=-1; the input has {ndim}"
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+            "argument.",
+            UserWarning,
+            stacklevel=stacklevel,
         )
+        dim = 0 if ndim in (0, 1, 3) else 1
     return wrap_dim(dim, ndim)
 
 
@@ -66,7 +72,9 @@ def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """exp(x) over its sum along ``dim``; any shape in, the same out."""
-    return dispatch(_softmax, (input,), (_axis(dim, input.ndim, "softmax"), dtype))
+    return dispatch(
+        _softmax, (input,), (chosen_axis(dim, input.ndim, "softmax", _stacklevel + 1), dtype)
+    )
 
 
 @numpy_names
@@ -74,7 +82,11 @@ def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """log(softmax(x)) along ``dim`` without overflow; any shape in, the same out."""
-    return dispatch(_log_softmax, (input,), (_axis(dim, input.ndim, "log_softmax"), dtype))
+    return dispatch(
+        _log_softmax,
+        (input,),
+        (chosen_axis(dim, input.ndim, "log_softmax", _stacklevel + 1), dtype),
+    )
 
 
 class SoftmaxMethods(TensorCore):

@@ -20,7 +20,7 @@ from ...tensor import pointwise as p
 from ...tensor.creation import from_array
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import assign
-from ...tensor.softmax import log_softmax, softmax
+from ...tensor.softmax import chosen_axis, log_softmax, softmax
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
@@ -284,7 +284,7 @@ def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """``softmax`` of -x; any shape in, the same out."""
-    return softmax(-input, dim, dtype=dtype)
+    return softmax(-input, chosen_axis(dim, input.ndim, "softmin", _stacklevel), dtype=dtype)
 
 
 def gumbel_softmax(
