@@ -168,14 +168,14 @@ def _counts(torch: Any, section: str, module: Any, name: str) -> bool:
         isinstance(found, constants) or type(found).__name__ == "tensortype"
     ):
         return True
-    documented = bool(getattr(found, "__doc__", None))
+    documented = found is not None and bool(found.__doc__)
     if isinstance(found, type):
         of_torch = found.__module__.startswith("torch") or section == "torch.utils.data"
         plain = section != "torch.nn.functional" and "pybind11" not in type(found).__name__
         return of_torch and plain and documented and name != "Tensor"
     if section in ("torch", "torch.Tensor") and not documented:
         twins = [getattr(place, name, None) for place in (torch, torch.Tensor, torch.nn.functional)]
-        return name[-1] != "_" and any(getattr(twin, "__doc__", None) for twin in twins)
+        return name[-1] != "_" and any(twin is not None and twin.__doc__ for twin in twins)
     if section == "torch.Tensor":
         return documented
     home = str(getattr(found, "__module__", None) or "torch")
