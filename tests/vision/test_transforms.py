@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import thalweg as tw
-from thalweg.vision import datasets, transforms
+from thalweg.vision import datasets, pictures, transforms
 
 GRAY = np.array([[0, 51, 255], [102, 153, 204]], np.uint8)
 
@@ -115,3 +115,31 @@ def test_nothing_is_downloaded(tmp_path: Path) -> None:
     files(tmp_path / "data", 3, 2)
     with pytest.raises(RuntimeError, match="3 images but 2 labels"):
         datasets.MNIST(tmp_path / "data")
+
+
+def test_images_on_one_sheet(tmp_path: Path) -> None:
+    images = tw.arange(3.0).reshape(3, 1, 1, 1).expand(3, 1, 2, 1) / 2
+    sheet = pictures.make_grid(images, nrow=2, padding=1, pad_value=9)
+    assert tuple(sheet.shape) == (3, 7, 5)
+    rows = [
+        [9, 9, 9, 9, 9],
+        [9, 0, 9, 0.5, 9],
+        [9, 0, 9, 0.5, 9],
+        [9, 9, 9, 9, 9],
+        [9, 1, 9, 9, 9],
+        [9, 1, 9, 9, 9],
+    ]
+    assert sheet[1].tolist() == [*rows, [9] * 5]
+    assert pictures.make_grid([images[0], images[1]], padding=0)[0].tolist() == [[0, 0.5], [0, 0.5]]
+    assert tuple(pictures.make_grid(tw.ones(4, 5)).shape) == (3, 4, 5)
+    scaled = pictures.make_grid(images * 8 - 4, padding=0, normalize=True)
+    assert scaled[0, 0].tolist() == [0, 0.5, 1]
+    ranged = pictures.make_grid(images * 8 - 4, padding=0, normalize=True, value_range=(-2, 2))
+    assert ranged[0, 0].tolist() == [0, 0.5, 1]
+    assert pictures.make_grid(images, padding=0, normalize=True, scale_each=True)[
+        0, 0
+    ].tolist() == [0, 0, 0]
+    pictures.save_image(images, tmp_path / "sheet.png", padding=0)
+    assert np.asarray(Image.open(tmp_path / "sheet.png"))[0, :, 2].tolist() == [0, 128, 255]
+    with pytest.raises(TypeError, match="tensor or list of tensors expected"):
+        pictures.make_grid(3)  # type: ignore[arg-type]

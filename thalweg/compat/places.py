@@ -39,6 +39,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torchvision.datasets.mnist": ("thalweg.vision.datasets",),
     "torchvision.transforms": ("thalweg.vision.transforms",),
     "torchvision.transforms.transforms": ("thalweg.vision.transforms",),
+    "torchvision.utils": ("thalweg.vision.pictures",),
 }
 _OTHER_THINGS = ("torch.ops", "torch.testing", "torch.compat", "torch.cli")
 """What goes by the same name here, and is not what PyTorch means by it."""

@@ -39,10 +39,12 @@ def run_script(script: str, arguments: Sequence[str] = ()) -> None:
         raise Unreadable(error.errno, error.strerror, path) from None
     install()
     main: Any = ModuleType("__main__")
-    main.__file__, main.__cached__ = path, None
+    main.__file__ = path
     main.__loader__ = SourceFileLoader("__main__", path)
     main.__builtins__ = sys.modules["builtins"]
-    main.__annotations__ = {}
+    for name, value in (("__annotations__", {}), ("__cached__", None)):
+        if name in vars(sys.modules["__main__"]):  # what this Python gives a main program
+            setattr(main, name, value)
     sys.modules["__main__"] = main
     sys.argv = [script, *arguments]
     if not sys.flags.safe_path:
