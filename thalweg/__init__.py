@@ -78,6 +78,7 @@ from .tensor.arithmetic import (
     subtract,
     true_divide,
 )
+from .tensor.bessel import i0
 from .tensor.copies import (
     alias_copy,
     as_strided_copy,
@@ -136,6 +137,7 @@ from .tensor.creation import (
     zeros_like,
 )
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
+from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .tensor.grids import (
     cartesian_prod,
     combinations,
@@ -359,6 +361,8 @@ from .tensor.sorting import (
 )
 from .tensor.special import (
     angle,
+    erfc,
+    erfinv,
     float_power,
     fmax,
     fmin,

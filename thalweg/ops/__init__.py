@@ -9,6 +9,7 @@ from . import (
     movement,
     reduction,
     sorting,
+    special,
     window,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "movement",
     "reduction",
     "sorting",
+    "special",
     "window",
 ]

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from . import rejection
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 _DEFAULT_SEED = 67280421310721
@@ -235,6 +237,63 @@ class Generator:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
         with self._lock:
             return _filled(shape, np.dtype(dtype), lambda n: -np.log1p(-self._unit(n, _F64)) / rate)
+
+    def geometric(self, shape: Shape, p: float, dtype: Any = np.float32) -> Array:
+        """How many trials of success ``p`` until the first one, 1 or more."""
+        if not 0 < p < 1:
+            raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+        kind = np.dtype(dtype)
+
+        def draw(n: int) -> Array:
+            return np.ceil(np.log(self._unit(n, _F64)) / math.log1p(-p)).astype(kind)
+
+        with self._lock, np.errstate(divide="ignore"):
+            return _filled(shape, kind, draw)
+
+    def cauchy(self, shape: Shape, median: float, sigma: float, dtype: Any = np.float32) -> Array:
+        """Cauchy with the given median and half-width."""
+        if sigma <= 0:
+            raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+
+        def draw(n: int) -> Array:
+            return median + sigma * np.tan(math.pi * (self._unit(n, _F64) - 0.5))
+
+        with self._lock:
+            return _filled(shape, np.dtype(dtype), draw)
+
+    def log_normal(self, shape: Shape, mean: float, std: float, dtype: Any = np.float32) -> Array:
+        """exp of normals with the given mean and standard deviation, drawn one by one."""
+        if std <= 0:
+            raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+        draws = self._one_by_one(lambda ahead, _: ahead.normal(), np.empty(shape, np.float64))
+        return np.exp(draws * std + mean).astype(dtype)
+
+    def gamma(self, shapes: Array) -> Array:
+        """float64 gamma numbers of rate 1, one for each of ``shapes``."""
+        return self._one_by_one(rejection.gamma, shapes)
+
+    def poisson(self, rates: Array) -> Array:
+        """float64 Poisson numbers, one for each of ``rates``."""
+        if rates.size and (rates < 0).any():
+            raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+        return self._one_by_one(rejection.poisson, rates)
+
+    def binomial(self, counts: Array, chances: Array) -> Array:
+        """float64: how many of ``counts`` trials succeed, each with the chance of the same place."""
+        return self._one_by_one(rejection.binomial, counts, chances)
+
+    def _one_by_one(self, draw: Callable[..., float], *parameters: Array) -> Array:
+        """What ``draw(ahead, *numbers)`` gives for each place; the stream goes on after what these took."""
+        rows = [np.asarray(p, np.float64).ravel().tolist() for p in parameters]
+        with self._lock:
+            twister = self._twister()
+            before = twister.get_state(legacy=False)
+            ahead = rejection.Ahead(lambda n: self._unit(n, _F64), self._spare)
+            found = [draw(ahead, *numbers) for numbers in zip(*rows, strict=True)]
+            twister.set_state(before)
+            self._words(2 * ahead.used)
+            self._spare = ahead.spare
+        return np.array(found, np.float64).reshape(parameters[0].shape)
 
     def multinomial(self, weights: Array, count: int, replacement: bool = False) -> Array:
         """(..., count) int64: indices drawn in proportion to the last axis of ``weights``."""

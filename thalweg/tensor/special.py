@@ -8,8 +8,10 @@ from typing import Any
 from ..ir.builder import Var
 from ..ir.dtype import bool_, float64
 from ..ops import elementwise as e
+from ..ops import special as s
 from ..ops.composite import floating, op, promoted
 from .core import TensorCore
+from .inplace import inplace
 from .pointwise import binary, unary
 
 
@@ -131,6 +133,11 @@ angle = unary("angle", _angle, "", "0 for numbers from 0 up, pi below.")
 isposinf = unary("isposinf", _isposinf, "", "Where x is positive infinity.")
 isneginf = unary("isneginf", _isneginf, "", "Where x is negative infinity.")
 entr = unary("entr", _entr, "", "-x log(x); 0 at 0 and -inf below.")
+erfc = unary("erfc", s.erfc, "ErfcBackward0", "1 - erf(x).", to_float=True)
+erfinv = unary("erfinv", s.erfinv, "ErfinvBackward0", "The inverse of erf.", to_float=True)
+erfcx = unary("erfcx", s.erfcx, "SpecialErfcxBackward0", "exp(x**2) erfc(x).", to_float=True)
+ndtri = unary("ndtri", s.ndtri, "SpecialNdtriBackward0", "The inverse of ndtr.", to_float=True)
+log_ndtr = unary("log_ndtr", s.log_ndtr, "SpecialLogNdtrBackward0", "log(ndtr(x)).", to_float=True)
 ndtr = unary("ndtr", _ndtr, "", "The share of the standard normal law below x.")
 
 
@@ -140,3 +147,6 @@ class SpecialMethods(TensorCore):
     fmax, fmin, heaviside, logaddexp2, ldexp = fmax, fmin, heaviside, logaddexp2, ldexp
     float_power, sinc, sgn, angle = float_power, sinc, sgn, angle
     isposinf, isneginf = isposinf, isneginf
+    erfc, erfinv, erfc_, erfinv_ = erfc, erfinv, inplace(erfc), inplace(erfinv)
+    float_power_, heaviside_, ldexp_ = inplace(float_power), inplace(heaviside), inplace(ldexp)
+    sinc_, sgn_ = inplace(sinc), inplace(sgn)

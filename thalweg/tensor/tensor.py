@@ -10,12 +10,14 @@ from ..ir.dtype import get_default_dtype
 from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
 from .constructor import construct
+from .bessel import BesselMethods
 from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
 from .einsum import NamedProductMethods
+from .gamma import GammaMethods
 from .indexing import IndexMethods
 from .inplace import overwrite
 from .linear_algebra import ProductMethods
@@ -50,6 +52,8 @@ class Tensor(
     LogarithmMethods,
     StatisticsMethods,
     SpecialMethods,
+    GammaMethods,
+    BesselMethods,
     CopyMethods,
     RandomMethods,
     ConvertMethods,
