@@ -39,12 +39,11 @@ def _unary(
     grad: GradRule | None,
     samples: Callable[[], list[Sample]] | None = None,
     source: str = "",
-    scipy: str = "",
 ) -> Primitive:
     return primitive(
         name,
         infer=same,
-        reference=_by_scipy(scipy or name),
+        reference=_by_scipy(name),
         grads=None if grad is None else (grad,),
         elementwise=True,
         samples=samples or unary(0.1, 5.0),
@@ -81,7 +80,20 @@ no_derivative: Primitive = primitive(
 
 # Gamma
 
-lgamma: Primitive = _unary("lgamma", lambda g, out, x: g * digamma(x), scipy="gammaln")
+
+def _lgamma(x: Array) -> Array:
+    """Infinite at both ends; SciPy's is -inf at the left one."""
+    return _quietly(lambda x: np.where(np.isinf(x), np.inf, _scipy("gammaln")(x)), x)
+
+
+lgamma: Primitive = primitive(
+    "lgamma",
+    infer=same,
+    reference=_lgamma,
+    grads=(lambda g, out, x: g * digamma(x),),
+    elementwise=True,
+    samples=unary(0.1, 5.0),
+)
 digamma: Primitive = _unary("digamma", lambda g, out, x: g * polygamma(x, n=1))
 
 
