@@ -136,6 +136,7 @@ from .tensor.creation import (
     zeros,
     zeros_like,
 )
+from .tensor.draws import binomial, poisson
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
 from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .tensor.grids import (

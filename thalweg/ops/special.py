@@ -125,34 +125,60 @@ zeta: Primitive = primitive(
 )
 
 
-def _quadrature(a: Array, z: Array, upper: bool) -> Array:
-    """The integral in ``gamma_slope``, over t below z, or above it, divided by the density at z.
+def _integral(integrand: Callable[[Array], Array], scale: Array) -> Array:
+    """The integral of ``integrand(s)`` over s from 0, where it falls within some ``scale``.
 
-    By t = z exp(-s), or t = z + s, and then s = c exp(u - exp(-u)), in even steps of u: the integrand falls doubly
-    exponentially at both ends. Source: Takahasi and Mori 1974, "Double exponential formulas".
+    In even steps of u, with s = scale exp(u - exp(-u)), it falls doubly exponentially at both ends. Source: Takahasi
+    and Mori 1974, "Double exponential formulas for numerical integration".
     """
-    psi, log_z = _scipy("digamma")(a), np.log(z)
-    c = np.sqrt(a + 1) if upper else (1 + np.sqrt(a)) / a
-    total = np.zeros_like(z)
-    step = 0.04
+    step, total = 0.04, np.zeros_like(scale)
     for u in np.arange(-4.2, 5.5, step):
-        s = c * math.exp(u - math.exp(-u))
-        if upper:
-            height = (a - 1) * np.log1p(s / z) - s
-            total += np.exp(height) * (log_z + np.log1p(s / z) - psi) * s * (1 + math.exp(-u))
-        else:
-            height = -a * s - z * np.expm1(-s)
-            total += np.exp(height) * (log_z - s - psi) * z * s * (1 + math.exp(-u))
-    return total * step if upper else -total * step
+        s = scale * math.exp(u - math.exp(-u))
+        total += integrand(s) * s * (1 + math.exp(-u))
+    return total * step
 
 
 def _gamma_slope(a: Array, z: Array) -> Array:
+    """By t = z exp(-s) below z and t = z + s above, on the side that is not most of the law."""
     kind = np.result_type(z)
     a, z = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(z, np.float64))
+    psi, log_z = _scipy("digamma")(a), np.log(z)
+
+    def below(s: Array) -> Array:
+        return -np.exp(-a * s - z * np.expm1(-s)) * (log_z - s - psi) * z
+
+    def above(s: Array) -> Array:
+        more = np.log1p(s / z)
+        return np.exp((a - 1) * more - s) * (log_z + more - psi)
+
     with np.errstate(all="ignore"):
-        return np.where(z < a, _quadrature(a, z, False), _quadrature(a, z, True)).astype(kind)
+        left = _integral(below, (1 + np.sqrt(a)) / a)
+        right = _integral(above, np.sqrt(a + 1))
+        return np.where(z < a, left, right).astype(kind)
 
 
+def _beta_slope(x: Array, a: Array, b: Array) -> Array:
+    """By t = x exp(-s) below x and 1 - t = (1 - x) exp(-s) above, on the side that is not most of the law."""
+    kind = np.result_type(x)
+    x, a, b = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x, a, b)))
+    change = _scipy("digamma")(a + b) - _scipy("digamma")(a)
+    log_x, log_rest, odds = np.log(x), np.log1p(-x), x / (1 - x)
+
+    def below(s: Array) -> Array:
+        height = (b - 1) * (np.log1p(-x * np.exp(-s)) - log_rest) - a * s
+        return -np.exp(height) * (log_x - s + change) * odds
+
+    def above(s: Array) -> Array:
+        log_t = np.log1p(-(1 - x) * np.exp(-s))
+        return np.exp((a - 1) * (log_t - log_x) - b * s) * (log_t + change)
+
+    with np.errstate(all="ignore"):
+        left = _integral(below, (1 + np.sqrt(a)) / a)
+        right = _integral(above, (1 + np.sqrt(b)) / b)
+        return np.where(x < a / (a + b), left, right).astype(kind)
+
+
+_IMPLICIT = "Figurnov, Mohamed and Mnih 2018, Implicit reparameterization gradients"
 gamma_slope: Primitive = primitive(
     "gamma_slope",
     infer=same,
@@ -161,7 +187,16 @@ gamma_slope: Primitive = primitive(
     elementwise=True,
     samples=lambda: [((np.zeros((0, 3)), np.ones((1, 3))), {})],
     source="dz/da where P(a, z) stays the same: -(dP/da) / (dP/dz), dP/da the integral of density (log t - psi(a)) "
-    "over t up to z; Figurnov, Mohamed and Mnih 2018, Implicit reparameterization gradients",
+    f"over t up to z; {_IMPLICIT}",
+)
+beta_slope: Primitive = primitive(
+    "beta_slope",
+    infer=same,
+    reference=_beta_slope,
+    grads=lambda index, g, out, x, a, b: no_derivative(g * out, of="the slope of beta draws"),
+    elementwise=True,
+    samples=lambda: [((np.zeros((0, 3)), np.ones((1, 3)), np.ones((1, 3))), {})],
+    source="dx/da / (1 - x) where the share of beta(a, b) below x stays the same; " + _IMPLICIT,
 )
 
 

@@ -53,6 +53,16 @@ def _drawn_gamma(alpha: Var, draws: Var) -> Var:
     return detached(draws) + slope * (alpha - detached(alpha))
 
 
+@op("DirichletBackward0")
+def _drawn_dirichlet(alpha: Var, draws: Var) -> Var:
+    """As ``_drawn_gamma``; a share grows at the cost of all others in proportion."""
+    last = alpha.ndim - 1
+    others = alpha.sum((last,), True) - alpha
+    moved = detached(s.beta_slope(draws, alpha, others)) * (alpha - detached(alpha))
+    shares = detached(draws)
+    return shares + moved - shares * moved.sum((last,), True)
+
+
 lgamma = unary("lgamma", s.lgamma, "LgammaBackward0", "log |gamma(x)|.", to_float=True)
 digamma = unary(
     "digamma", s.digamma, "DigammaBackward0", "The derivative of lgamma.", to_float=True
@@ -109,6 +119,11 @@ multigammaln = mvlgamma
 def drawn_gamma(alpha: Any, draws: Any) -> Tensor:
     """``draws``, which are gamma numbers of the shapes ``alpha``, tied to them on the tape; all of one shape."""
     return dispatch(_drawn_gamma, (alpha, draws))
+
+
+def drawn_dirichlet(alpha: Any, draws: Any) -> Tensor:
+    """``draws``, (..., K) shares of Dirichlet laws of ``alpha``, (..., K), tied to that on the tape."""
+    return dispatch(_drawn_dirichlet, (alpha, draws))
 
 
 class GammaMethods(TensorCore):

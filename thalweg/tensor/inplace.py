@@ -36,7 +36,7 @@ _FILLS = {
     name: Op(_overwritten, name, (0, 1) if name == "FillBackward3" else (0,))
     for name in (
         "ZeroBackward0", "FillBackward2", "FillBackward3", "UniformBackward0", "NormalBackward0", "BernoulliBackward2",
-        "ExponentialBackward0", "RandomBackward0", "RandomBackward1", "RandomBackward2",
+        "ExponentialBackward0", "GeometricBackward0", "CauchyBackward0", "LogNormalBackward0", "RandomBackward0", "RandomBackward1", "RandomBackward2",
     )
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from .copies import CopyMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
+from .draws import DrawMethods
 from .einsum import NamedProductMethods
 from .gamma import GammaMethods
 from .indexing import IndexMethods
@@ -26,7 +27,6 @@ from .norms import NormMethods
 from .operators import OperatorMethods
 from .parts import PartMethods
 from .pointwise import PointwiseMethods
-from .random import RandomMethods
 from .reduce import ReduceMethods
 from .scalars import scalar_of
 from .shape import ShapeMethods
@@ -55,7 +55,7 @@ class Tensor(
     GammaMethods,
     BesselMethods,
     CopyMethods,
-    RandomMethods,
+    DrawMethods,
     ConvertMethods,
     TensorCore,
 ):
