@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "thalweg"
 ROOMS = [
     ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"], ["optim", "data", "io"],
-    ["vision", "learn", "insight", "distributed"], ["compat"], ["cli"], ["testing"],
+    ["vision", "learn", "insight", "distributed", "distributions"], ["compat"], ["cli"], ["testing"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -27,7 +27,7 @@ LATE_IMPORTS = {
     "thalweg/cli/app.py": "rich loads only when a training runs",
 }
 PLAIN_NAMES = {"utils", "helpers", "common", "misc", "manager"}
-NAMED_LIKE_TORCH = {"thalweg/utils", "thalweg/nn/utils"}
+NAMED_LIKE_TORCH = {"thalweg/utils", "thalweg/nn/utils", "thalweg/distributions/utils"}
 
 
 def name(path: Path) -> str:

@@ -1,8 +1,8 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
-from importlib import import_module as _import_module
+import importlib
 from math import e, inf, nan, pi
-from typing import Any as _Any
+from typing import TYPE_CHECKING, Any
 
 from . import autograd, backends, cuda, data, io, linalg, nn, optim, signal, special, utils
 from .insight import explain
@@ -391,11 +391,17 @@ from .tensor.typed import (
 float, double, long, int, short = float32, float64, int64, int32, int16
 __version__ = "0.1.0"
 
-_LAZY = frozenset({"compat"})
+_LATER = {  # what a plain training does without, and the module that is loaded when it is asked for
+    "compat": "compat",
+    "distributions": "distributions",
+}
+
+if TYPE_CHECKING:
+    from . import compat, distributions
 
 
-def __getattr__(name: str) -> _Any:
-    """A package that a plain training does not need, loaded where it is first named."""
-    if name in _LAZY:
-        return _import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+    return module if name == _LATER[name] else getattr(module, name)

@@ -81,25 +81,27 @@ def _to_corr_cholesky(constraint: Any) -> t.Transform:
     return t.CorrCholeskyTransform()
 
 
-@biject_to.register(constraints.simplex)
 def _one_to_one_to_simplex(constraint: Any) -> t.Transform:
     return t.StickBreakingTransform()
 
 
-@transform_to.register(constraints.simplex)
 def _to_simplex(constraint: Any) -> t.Transform:
     return t.SoftmaxTransform()
 
 
-@transform_to.register(constraints.lower_cholesky)
 def _to_lower_cholesky(constraint: Any) -> t.Transform:
     return t.LowerCholeskyTransform()
 
 
-@transform_to.register(constraints.positive_definite)
-@transform_to.register(constraints.positive_semidefinite)
 def _to_positive_definite(constraint: Any) -> t.Transform:
     return t.PositiveDefiniteTransform()
+
+
+biject_to.register(constraints.simplex, _one_to_one_to_simplex)
+transform_to.register(constraints.simplex, _to_simplex)
+transform_to.register(constraints.lower_cholesky, _to_lower_cholesky)
+transform_to.register(constraints.positive_definite, _to_positive_definite)
+transform_to.register(constraints.positive_semidefinite, _to_positive_definite)
 
 
 def _of_parts(registry: ConstraintRegistry) -> None:

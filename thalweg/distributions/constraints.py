@@ -340,6 +340,12 @@ class _Stack(_Several):
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
         super().__init__(cseq, dim)
 
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """As of the parts, and the axis they are stacked along where that is one of the value's."""
+        most = max(c.event_dim for c in self.cseq)
+        return most + 1 if self.dim + most < 0 else most
+
     def check(self, value: Tensor) -> Tensor:
         parts = value.unbind(self.dim)
         return stack_tensors(

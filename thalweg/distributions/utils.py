@@ -47,6 +47,11 @@ def tiny_of(x: Tensor) -> float:
     return float(np.finfo(x.dtype.numpy).tiny)
 
 
+def least_of(x: Tensor) -> float:
+    """The least finite number of the tensor's type."""
+    return float(np.finfo(x.dtype.numpy).min)
+
+
 def clamp_probs(probs: Tensor) -> Tensor:
     """Chances away from 0 and 1 by the step of their type; any shape in, the same out."""
     eps = eps_of(probs)

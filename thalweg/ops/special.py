@@ -200,6 +200,35 @@ beta_slope: Primitive = primitive(
 )
 
 
+def _as_drawn(alpha: Array, draws: Array) -> Array:
+    return np.array(draws)
+
+
+def _shares_grad(g: Var, out: Var, alpha: Var, draws: Var) -> Var:
+    """A share grows at the cost of all others in proportion."""
+    last = (alpha.ndim - 1,)
+    others = alpha.sum(last, True) - alpha
+    return beta_slope(draws, alpha, others) * (g - (g * draws).sum(last, True))
+
+
+drawn_gamma: Primitive = primitive(
+    "drawn_gamma",
+    infer=lambda alpha, draws: draws,
+    reference=_as_drawn,
+    grads=(lambda g, out, alpha, draws: g * gamma_slope(alpha, draws), None),
+    samples=lambda: [((np.zeros((0, 3)), np.zeros((0, 3))), {})],
+    source="gamma draws of shape alpha that keep their place in the law as it moves",
+)
+drawn_dirichlet: Primitive = primitive(
+    "drawn_dirichlet",
+    infer=lambda alpha, draws: draws,
+    reference=_as_drawn,
+    grads=(_shares_grad, None),
+    samples=lambda: [((np.zeros((0, 3)), np.zeros((0, 3))), {})],
+    source="Dirichlet draws of alpha of which each keeps its place in its own beta law as that moves",
+)
+
+
 def _gamma_density(a: Var, z: Var) -> Var:
     from_logarithms = (a - 1) * log_of(z) - z - lgamma(a)
     return exp(from_logarithms)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ..ir.builder import Var
 from ..ops import special as s
 from ..ops.composite import Op, floating, op, promoted
-from ..ops.movement import detached
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
@@ -46,21 +45,14 @@ def _incomplete(name: str, primitive: Any, node: str) -> Op:
     return Op(function, node)
 
 
-@op("StandardGammaBackward0")
+@op("StandardGammaBackward0", (0,))
 def _drawn_gamma(alpha: Var, draws: Var) -> Var:
-    """``draws``, with the gradient for ``alpha`` of a draw that keeps its place in the law as the law moves."""
-    slope = detached(s.gamma_slope(alpha, draws))
-    return detached(draws) + slope * (alpha - detached(alpha))
+    return s.drawn_gamma(alpha, draws)
 
 
-@op("DirichletBackward0")
+@op("DirichletBackward0", (0,))
 def _drawn_dirichlet(alpha: Var, draws: Var) -> Var:
-    """As ``_drawn_gamma``; a share grows at the cost of all others in proportion."""
-    last = alpha.ndim - 1
-    others = alpha.sum((last,), True) - alpha
-    moved = detached(s.beta_slope(draws, alpha, others)) * (alpha - detached(alpha))
-    shares = detached(draws)
-    return shares + moved - shares * moved.sum((last,), True)
+    return s.drawn_dirichlet(alpha, draws)
 
 
 lgamma = unary("lgamma", s.lgamma, "LgammaBackward0", "log |gamma(x)|.", to_float=True)

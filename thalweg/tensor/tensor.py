@@ -9,8 +9,8 @@ import numpy as np
 from ..ir.dtype import get_default_dtype
 from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
-from .constructor import construct
 from .bessel import BesselMethods
+from .constructor import construct
 from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore

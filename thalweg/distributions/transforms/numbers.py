@@ -171,7 +171,7 @@ class AffineTransform(Transform):
         return self._event_dim
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         if not self._event_dim:
             return constraints.real
         return constraints.independent(constraints.real, self._event_dim)
