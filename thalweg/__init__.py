@@ -4,7 +4,20 @@ import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, backends, cuda, data, io, linalg, nn, optim, signal, special, utils
+from . import (
+    autograd,
+    backends,
+    cuda,
+    data,
+    io,
+    linalg,
+    nn,
+    optim,
+    serialization,
+    signal,
+    special,
+    utils,
+)
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -139,6 +152,7 @@ from .tensor.creation import (
 from .tensor.draws import binomial, poisson
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
 from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
+from .tensor.exchange import from_dlpack
 from .tensor.grids import (
     cartesian_prod,
     combinations,

@@ -425,7 +425,7 @@ def test_repr_nests_and_folds_repeats() -> None:
 
 def test_devices_and_types_that_do_not_exist() -> None:
     m = nn.Linear(1, 1)
-    for action in (m.cuda, m.half, m.bfloat16, m.share_memory):
+    for action in (m.cuda, m.half, m.bfloat16):
         with pytest.raises(RuntimeError, match=r"\w+: .*: "):
             action()
     assert m.compile() is None and m.cpu() is m

@@ -63,7 +63,7 @@ HOLDERS = {
     "a record": lambda t: (nn.Parameter(tw.ones(3)) * t).detach(),
     "a result": lambda t: tw.stack([t.detach() * tw.ones(3)])[0],
     "another's data": lambda t: _with_data(t.detach().clone(), t),
-    "an array of it": lambda t: np.asarray(t),
+    "an array of it": lambda t: np.array(t),
     "numbers": lambda t: tw.tensor(t.tolist()),
 }
 

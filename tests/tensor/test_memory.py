@@ -275,16 +275,32 @@ def test_numpy_refuses_the_tape() -> None:
         assert t.numpy(force=True).shape == (2,)
 
 
-def test_asarray_is_a_copy_and_as_tensor_is_not() -> None:
+def test_array_is_a_copy_and_asarray_and_as_tensor_are_not() -> None:
     x = tw.zeros(2)
-    array = np.array(x)
-    array[0] = 1
+    copied, shared = np.array(x), np.asarray(x)
+    copied[0] = 1
     assert x.tolist() == [0, 0]
+    shared[0] = 2
+    x[1] = 3
+    assert x.tolist() == [2, 3] and shared.tolist() == [2, 3]
     source = np.zeros(2, np.float32)
     tw.as_tensor(source)[0] = 3
     assert source[0] == 3
     assert tw.as_tensor(x) is x
     assert np.asarray(x, dtype=np.int64).dtype == np.int64
+    assert np.shares_memory(np.asarray(x, copy=False), shared)
+    with pytest.raises(ValueError, match="Unable to avoid copy"):
+        np.asarray(x, dtype=np.int64, copy=False)
+
+
+def test_asarray_of_what_requires_grad_is_refused_as_numpy_is() -> None:
+    w = tw.ones(2, requires_grad=True)
+    for read in (np.asarray, np.array, np.sum):
+        for t in (w, w * 2):
+            with pytest.raises(RuntimeError, match=r"Use tensor.detach\(\).numpy\(\) instead"):
+                read(t)
+    with tw.no_grad():
+        assert np.asarray(w).tolist() == [1, 1]
 
 
 def test_numpy_functions_and_names() -> None:

@@ -1,204 +1,220 @@
-"""``save`` and ``load``: a zip of one JSON tree and one .npy entry per tensor.
-
-Nothing in a file is ever executed: it can hold dicts, lists, tuples, numbers, text, None, dtypes and
-tensors, and anything else in it is refused.
-"""
+"""``save`` and ``load``: PyTorch 2.13's ``.pt`` files, written whole and read without running what is in them."""
 
 from __future__ import annotations
 
 import io
-import json
-import math
 import os
-import tempfile
-import zipfile
-from collections import OrderedDict
+import pickle
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
+from ..ir.dtype import DType
+from ..runtime.device import Device
+from . import archive as archives
+from .legacy import TREE, is_old_torch, read_old_torch, read_tree
+from .pickling import TorchPickler
+from .rebuild import UNTYPED, StorageKind, Stored
+from .safe import find
+from .unpickle import Found, LoadError, Reader
+from .whole import written_whole
 
-from ..ir.dtype import DType, by_name
-from ..tensor import Tensor
-from ..tensor.creation import from_array
-
-_TREE, _FORMAT = "tree.json", "thalweg-1"
-_MAX_TREE_BYTES = 1 << 28
-
-
-class _Refused(ValueError):
-    """What a file asks for is not on the list, or does not fit together."""
-
-
-class _Writer:
-    """Turns objects into a JSON tree and a list of arrays."""
-
-    def __init__(self) -> None:
-        self.arrays: list[np.ndarray[Any, Any]] = []
-        self._seen: dict[tuple[Any, ...], int] = {}
-
-    def encode(self, item: Any, path: str) -> Any:
-        if item is None or isinstance(item, bool | str):
-            return item
-        if isinstance(item, int | np.integer):
-            return {"int": str(int(item))}
-        if isinstance(item, float | np.floating):
-            return {"float": float(item).hex()}
-        if isinstance(item, Tensor):
-            return self._tensor(item)
-        if isinstance(item, np.ndarray):
-            return self._tensor(from_array(np.array(item)))
-        if isinstance(item, DType):
-            return {"dtype": item.name}
-        if isinstance(item, dict):
-            kind = "ordered" if isinstance(item, OrderedDict) else "dict"
-            pairs = [
-                [self.encode(k, f"{path} key"), self.encode(v, f"{path}[{k!r}]")]
-                for k, v in item.items()
-            ]
-            return {kind: pairs}
-        if isinstance(item, list | tuple):
-            kind = "list" if isinstance(item, list) else "tuple"
-            return {kind: [self.encode(v, f"{path}[{i}]") for i, v in enumerate(item)]}
-        raise TypeError(
-            f"save: cannot store a {type(item).__name__} at {path}: a file holds tensors, numbers, text, None, dtypes and "
-            "dicts, lists and tuples of them; for a module save its state_dict()"
-        )
-
-    def _tensor(self, t: Tensor) -> Any:
-        layout = t._layout()
-        key = (id(t._storage), layout.shape, layout.strides, layout.offset)
-        number = self._seen.get(key)
-        if number is None:
-            number = self._seen[key] = len(self.arrays)
-            self.arrays.append(np.asarray(t._array(), order="C"))
-        return {
-            "tensor": number,
-            "requires_grad": bool(t.requires_grad),
-            "parameter": bool(t._is_parameter),
-        }
+_ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
 
 
-def _decode(node: Any, tensors: list[Tensor]) -> Any:
-    if node is None or isinstance(node, bool | str):
-        return node
-    if not isinstance(node, dict) or not node:
-        raise _Refused(
-            f"load: the file's tree has a {type(node).__name__} where none can be: it is damaged"
-        )
-    kind, content = next(iter(node.items()))
-    if kind == "int":
-        return int(content)
-    if kind == "float":
-        return float.fromhex(content)
-    if kind == "tensor":
-        if content not in range(len(tensors)):
-            raise _Refused(
-                f"load: the file asks for tensor {content!r} and holds {len(tensors)}: it is damaged"
-            )
-        t = tensors[content].detach()
-        return t.requires_grad_() if node.get("requires_grad") and t.is_floating_point() else t
-    if kind == "dtype":
-        return by_name(content)
-    if kind in ("dict", "ordered"):
-        pairs = [(_decode(k, tensors), _decode(v, tensors)) for k, v in content]
-        return OrderedDict(pairs) if kind == "ordered" else dict(pairs)
-    if kind in ("list", "tuple"):
-        items = [_decode(v, tensors) for v in content]
-        return items if kind == "list" else tuple(items)
-    raise _Refused(
-        f"load: the file asks for a {kind!r}, which is not on the list of what a file may hold: refused"
-    )
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | IO[bytes],
+    pickle_module: Any = pickle,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
+    """Write ``obj`` (a state dict, or any nest of tensors, numbers, text and containers) to ``f``.
 
+    ``torch.load`` reads the file. A file given by its name appears whole or not at all; one that is open is written
+    to where it stands. Tensors that share memory share it after loading; a view takes its whole storage along.
 
-def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
-    """Write ``obj`` (a state dict, or any nest of dicts, lists, tuples, numbers, text and tensors) to ``f``.
-
-    A file appears whole or not at all: it is written beside its place, synced and renamed.
-
+    Args:
+        f: a name, or a file open for writing.
+        pickle_module: Python's, the only one.
+        pickle_protocol: of the pickle; PyTorch's loader reads 2 without being told.
     Raises:
-        TypeError: something in ``obj`` cannot be stored.
-        FileNotFoundError: the folder of ``f`` does not exist.
+        RuntimeError: the folder of ``f`` does not exist.
+        pickle.PicklingError, AttributeError, TypeError: something in ``obj`` cannot be pickled.
     """
-    writer = _Writer()
-    tree = {"format": _FORMAT, "root": writer.encode(obj, "the object")}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_TREE, json.dumps(tree))
-        for number, array in enumerate(writer.arrays):
-            entry = io.BytesIO()
-            np.lib.format.write_array(entry, array, allow_pickle=False)
-            archive.writestr(f"{number}.npy", entry.getvalue())
-    if hasattr(f, "write"):
-        f.write(buffer.getvalue())
-        return
-    write_whole(Path(f), buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"save: the folder {str(path.parent)!r} does not exist: make it first"
+    if pickle_module is not pickle:
+        raise ValueError(
+            f"save: pickle_module is Python's pickle or nothing, got {pickle_module!r}"
         )
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    if not _use_new_zipfile_serialization:
+        raise ValueError("save: only PyTorch's zip format is written, not the one before it")
+    pickled = io.BytesIO()
+    pickler = TorchPickler(pickled, pickle_protocol)
+    pickler.dump(obj)
+    content = pickled.getvalue()
+    if not isinstance(f, str | os.PathLike):
+        archives.write(f, "archive", content, pickler.storages())
+        return
+    top = Path(f).name.rsplit(".", 1)[0] or "archive"
+    with written_whole(f) as out:
+        archives.write(out, top if top.isascii() else "archive", content, pickler.storages())
 
 
 def load(
     f: str | os.PathLike[str] | IO[bytes],
     map_location: Any = None,
+    pickle_module: Any = None,
     *,
-    weights_only: bool = True,
-    mmap: Any = None,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
 ) -> Any:
-    """What ``save`` wrote to ``f``. Nothing from the file is executed.
+    """What ``save`` or ``torch.save`` wrote to ``f``.
 
+    Args:
+        f: a name, or a file open for reading.
+        map_location: where tensors go that were on another device: "cpu", a dict of names of devices, or a function
+            of a storage and its device's name.
+        weights_only: what a file may name is on a list (tensors, containers, numbers, text; see
+            ``thalweg.serialization``). False runs whatever the file says: for files of your own only.
+        mmap: accepted; storages are read into memory.
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no file of ``save``, or it is damaged.
+        LoadError: the file is damaged, of no known format, or asks for what is not on the list. It is a
+            RuntimeError, a ValueError and a pickle.UnpicklingError.
     """
-    name = str(f) if isinstance(f, str | os.PathLike) else "the file"
-    if isinstance(f, str | os.PathLike) and not Path(f).is_file():
-        raise FileNotFoundError(f"load: no file {name!r}")
-    try:
-        with zipfile.ZipFile(f) as archive:
-            return _read(archive)
-    except Exception as error:  # a damaged file can fail anywhere in zipfile, json and NumPy
-        if isinstance(error, _Refused):
-            raise
-        raise ValueError(
-            f"load: {name} is not a file that thalweg.save wrote, or it is damaged: {error}"
-        ) from error
+    if weights_only is None:
+        weights_only = True
+    if isinstance(f, str | os.PathLike):
+        if not Path(f).is_file():
+            raise FileNotFoundError(f"load: no file {os.fspath(f)!r}")
+        with open(f, "rb") as file:
+            return _load(file, map_location, weights_only, pickle_load_args)
+    if not (hasattr(f, "seek") and hasattr(f, "tell")):
+        f = io.BytesIO(f.read())
+    return _load(f, map_location, weights_only, pickle_load_args)
 
 
-def _read(archive: zipfile.ZipFile) -> Any:
-    if archive.getinfo(_TREE).file_size > _MAX_TREE_BYTES:
-        raise _Refused("load: the file's tree is larger than any that save writes: refused")
-    tree = json.loads(archive.read(_TREE))
-    if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
-        raise _Refused(
-            f"load: expected a file of format {_FORMAT}, found {tree.get('format') if isinstance(tree, dict) else tree!r}"
+def _load(file: IO[bytes], map_location: Any, weights_only: bool, options: dict[str, Any]) -> Any:
+    start = file.tell()
+    magic = file.read(4)
+    file.seek(start)
+    if magic in (_ZIP, _EMPTY_ZIP):
+        archive = archives.named(lambda: archives.Reader(file))
+        if archive.has(TREE):
+            return archives.named(lambda: read_tree(archive))
+        source = _Source(archive, map_location)
+        return archives.named(lambda: source.read(weights_only, options))
+    content = file.read()
+    if not is_old_torch(content):
+        raise LoadError(
+            "load: this is not a file that save wrote, or it is damaged in its first bytes"
         )
-    names = [n for n in archive.namelist() if n != _TREE]
-    tensors = []
-    for number in range(len(names)):
-        info = archive.getinfo(f"{number}.npy")
-        if info.compress_type != zipfile.ZIP_STORED:
-            raise _Refused("load: a compressed entry, which save never writes: refused")
-        array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
-        if array.nbytes + 1024 < info.file_size or math.prod(array.shape) != array.size:
-            raise _Refused(f"load: entry {number}.npy has the wrong size: the file is damaged")
-        tensors.append(from_array(np.ascontiguousarray(array).reshape(array.shape)))
-    return _decode(tree["root"], tensors)
+    if not weights_only:
+        raise LoadError("load: a file of PyTorch's old format is read with weights_only=True only")
+
+    def read(at: int, persistent: Callable[[Any], Any]) -> Any:
+        return Reader(content, find, persistent).read(at)
+
+    def dtype_of(pid: Any) -> DType:
+        _, kind, _, location, _, *_ = pid
+        _place(location, map_location)
+        return _element_type(kind)
+
+    return archives.named(lambda: read_old_torch(content, find, read, dtype_of))
+
+
+def _element_type(kind: Any) -> DType:
+    if not isinstance(kind, StorageKind) or kind.dtype is None:
+        raise LoadError("load: the file has a storage of no known type: it is damaged")
+    return kind.dtype
+
+
+class _Source:
+    """An archive that is being loaded: its storages, each read when it is first asked for."""
+
+    def __init__(self, archive: archives.Reader, map_location: Any) -> None:
+        self.archive, self.map_location = archive, map_location
+        self.stored: dict[str, Stored] = {}
+        self.swapped = False
+
+    def read(self, weights_only: bool, options: dict[str, Any]) -> Any:
+        archive = self.archive
+        if archive.has("constants.pkl"):
+            raise LoadError(
+                "load: this is a TorchScript archive: load it in PyTorch and save its state_dict()"
+            )
+        if archive.has("byteorder"):
+            order = archive.bytes("byteorder").tobytes()
+            if order not in (b"little", b"big"):
+                raise LoadError(
+                    "load: the archive's byte order is neither little nor big: it is damaged"
+                )
+            self.swapped = order.decode() != sys.byteorder
+        pickled = archive.bytes("data.pkl").tobytes()
+        if weights_only:
+            return Reader(pickled, find, self.persistent).read()
+        return _TrustingUnpickler(io.BytesIO(pickled), self.persistent, options).load()
+
+    def persistent(self, pid: Any) -> Stored:
+        """The storage of ``("storage", kind, key, location, count)``."""
+        if type(pid) is not tuple or len(pid) != 5 or pid[0] != "storage":
+            raise LoadError("load: the file asks for something that is no storage: it is damaged")
+        _, kind, key, location, count = pid
+        if type(key) is not str or type(count) is not int or not isinstance(kind, StorageKind):
+            raise LoadError("load: the file asks for a storage that is none: it is damaged")
+        dtype = None if kind is UNTYPED else _element_type(kind)
+        found = self.stored.get(key)
+        if found is None:
+            _place(location, self.map_location)
+            size = self.archive.size(f"data/{key}")
+            if size != count * (1 if dtype is None else dtype.itemsize):
+                raise LoadError(
+                    f"load: storage {key[:40]!r} should have {count} elements and has {size} bytes: it is damaged"
+                )
+            found = Stored(self.archive.bytes(f"data/{key}"), dtype, self.swapped)
+            self.stored[key] = found
+        elif dtype is not None:
+            found.typed(dtype)
+        return found
+
+
+def _place(location: Any, map_location: Any) -> None:
+    """LoadError unless a storage that was at ``location`` may be put where Thalweg has memory, on the CPU."""
+    if type(location) is not str:
+        raise LoadError("load: the file has a storage on a device that is none: it is damaged")
+    if isinstance(map_location, dict):
+        location = str(map_location.get(location, location))
+    elif callable(map_location):
+        return  # it may give back the storage, which is on the CPU, or None
+    elif map_location is not None:
+        location = str(Device(map_location))
+    if location != "cpu" and not location.startswith("cpu:"):
+        raise LoadError(
+            f"load: Attempting to deserialize object on {location[:40]!r}, a device that is not available: "
+            "use map_location='cpu'"
+        )
+
+
+class _TrustingUnpickler(pickle.Unpickler):
+    """Python's unpickler with Thalweg's things under PyTorch's names: it runs what the file says."""
+
+    def __init__(
+        self, file: IO[bytes], persistent: Callable[[Any], Any], options: dict[str, Any]
+    ) -> None:
+        super().__init__(file, **options)
+        self.persistent = persistent
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self.persistent(pid)
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" or module.startswith("torch."):
+            found: Found = find(module, name)
+            return (
+                found.thing if found.make is None or isinstance(found.thing, type) else found.make
+            )
+        return super().find_class(module, name)

@@ -310,8 +310,8 @@ class Module(Tree, State, Hooked):
         raise RuntimeError("cuda: Thalweg computes on the CPU only: leave the module where it is")
 
     def share_memory(self) -> Self:
-        """Not available: tensors are not shared between processes."""
-        raise RuntimeError("share_memory: tensors are not shared between processes: use threads")
+        """Put parameters and buffers where processes forked from now on share them."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Nothing to do: what a loop repeats is compiled anyway."""

@@ -35,7 +35,8 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__(**kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return type(self), (self.data, self.requires_grad)
+        parts = (type(self), self.data, self.requires_grad, self._own_attributes())
+        return _rebuilt_parameter, parts
 
 
 class Buffer(Tensor):
@@ -64,6 +65,14 @@ class Buffer(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _rebuilt_buffer, (self.data, self.persistent)
+
+
+def _rebuilt_parameter(
+    cls: type[Parameter], data: Tensor, requires_grad: bool, own: dict[str, Any]
+) -> Parameter:
+    made = cls(data, requires_grad)
+    made.__dict__.update(own)
+    return made
 
 
 def _rebuilt_buffer(data: Tensor, persistent: bool) -> Buffer:

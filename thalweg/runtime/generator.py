@@ -89,6 +89,10 @@ class Generator:
             self._spare = None if math.isnan(spare) else spare
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, and a pickle, goes on from where this stream is."""
+        return _at_state, (self.get_state(),)
+
     # Raw words
 
     def _twister(self) -> np.random.RandomState:
@@ -420,3 +424,7 @@ def seed() -> int:
 def initial_seed() -> int:
     """The seed of the default stream."""
     return default_generator.initial_seed()
+
+
+def _at_state(state: Array) -> Generator:
+    return Generator().set_state(state)

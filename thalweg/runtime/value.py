@@ -81,9 +81,14 @@ def number(value: bool | int | float) -> Value:
 
 
 class Storage:
-    """The mutable cell behind one or more tensors. ``value`` is None for foreign memory."""
+    """The mutable cell behind one or more tensors. ``value`` is None for foreign memory.
+
+    ``place`` is the memory whose address a program was told to be this storage's (tensor/storage.py).
+    """
 
     foreign: Array | None = None
+    place: Array | None = None
+    between_processes = False
     owner: weakref.ref[Any] | None = None
     version = 0
 
@@ -105,8 +110,20 @@ class Storage:
         assert self.foreign is not None
         return Aval(self.foreign.shape, from_numpy(self.foreign.dtype))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds the elements, once for all tensors that look at them."""
+        shared = None if self.value is not None else self.settle()
+        if shared is None:
+            assert self.value is not None
+            shared = np.ascontiguousarray(self.value.get()).reshape(self.aval.shape)
+        return _storage_of, (np.array(shared),)
+
     def settle(self) -> Array | None:
         """The foreign array if memory is still shared; else None, and ``value`` is there."""
         if self.foreign is not None and self.owner is not None and self.owner() is None:
             self.value, self.foreign, self.owner = realized(self.foreign), None, None
         return self.foreign
+
+
+def _storage_of(array: Array) -> Storage:
+    return Storage(realized(array))

@@ -26,6 +26,7 @@ from .inplace import assign, instead
 from .modes import InferenceStorage
 from .node import Handle
 from .printing import format_tensor
+from .view import View
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -51,7 +52,7 @@ class _Export:
         self.__array_interface__ = array.__array_interface__
 
 
-def _memory_to_share(storage: Storage) -> np.ndarray[Any, Any]:
+def memory_to_share(storage: Storage) -> np.ndarray[Any, Any]:
     """The elements in writable memory that no Value looks at: the storage's own if nobody else holds it, or a copy.
 
     A tape, a trace, a batch, another storage: whoever reads the Value later holds it, or an array over its memory.
@@ -59,6 +60,7 @@ def _memory_to_share(storage: Storage) -> np.ndarray[Any, Any]:
     value = storage.value
     assert value is not None
     value.get()
+    storage.place = None
     if sys.getrefcount(value) == _ALONE + 1 and sys.getrefcount(value.array) == _ALONE_HELD:
         flags = value.array.flags
         if flags.owndata and flags.writeable and flags.c_contiguous:
@@ -71,7 +73,7 @@ def export(t: TensorCore) -> np.ndarray[Any, Any]:
     storage = t._storage
     shared = None if storage.value is not None else storage.settle()
     if shared is None:
-        shared = _memory_to_share(storage)
+        shared = memory_to_share(storage)
         exported = _Export(shared)
         replacement = Storage.sharing(shared, exported)
         array = np.asarray(exported)
@@ -134,12 +136,18 @@ class ConvertMethods(TensorCore):
             )
         return export(self)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy is False or self.requires_grad and state.grad:
-            array = self.numpy()
-        else:
-            array = np.array(self._array())
-        return array if dtype is None else array.astype(dtype, copy=False)
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        """What ``np.asarray`` gives, which shares memory as ``numpy()`` does, and ``np.array``, a copy."""
+        if copy and not (self.requires_grad and state.grad):
+            return np.array(self._array(), dtype)
+        array = self.numpy()
+        if dtype is None or array.dtype == dtype:
+            return array
+        if copy is False:
+            raise ValueError(
+                f"Unable to avoid copy while creating an array as requested: the tensor is {self.dtype}, not {dtype}"
+            )
+        return array.astype(dtype)
 
     __array_priority__ = 1000
 
@@ -295,6 +303,10 @@ class ConvertMethods(TensorCore):
             source = source.to(self.dtype)  # type: ignore
         return assign(self, instead(self, source))
 
+    def _own_attributes(self) -> dict[str, Any]:
+        """The attributes that a program gave this tensor."""
+        return {k: v for k, v in self.__dict__.items() if k not in _OWN}
+
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(
@@ -316,22 +328,24 @@ class ConvertMethods(TensorCore):
         twin._requires_grad = self._requires_grad
         if self._grad is not None:
             twin._grad = copy.deepcopy(self._grad, memo)
-        for name, held in self.__dict__.items():
-            if name not in _OWN:
-                twin.__dict__[name] = copy.deepcopy(held, memo)
+        for name, held in self._own_attributes().items():
+            twin.__dict__[name] = copy.deepcopy(held, memo)
         return twin
 
     def __copy__(self) -> Tensor:
         """A leaf of its own over the same memory, with the same attributes."""
         twin: Any = object.__new__(type(self))
-        twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _OWN})
+        twin.__dict__.update(self._own_attributes())
         twin._storage, twin._view, twin._node, twin._nr = self._storage, self._view, None, 0
         twin._requires_grad = self.requires_grad
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        extra = {k: v for k, v in self.__dict__.items() if k not in _OWN}
-        return (_rebuild, (type(self), np.array(self._array()), self._requires_grad, extra))
+        view = self._view
+        seen = None if view is None else (view.shape, view.strides, view.offset)
+        return _rebuild, (
+            type(self), self._storage, seen, self.requires_grad, self._own_attributes(),
+        )  # fmt: skip
 
     # Text
 
@@ -469,14 +483,11 @@ def _type_meant(kind: Any) -> DType | str:
 
 
 def _rebuild(
-    cls: type[Any], array: np.ndarray[Any, Any], requires_grad: Any, extra: dict[str, Any]
+    cls: type[Any], storage: Storage, seen: Any, requires_grad: Any, extra: dict[str, Any]
 ) -> Any:
-    """A pickled tensor, again."""
-    t: Any = from_array(array)
-    if type(t) is not cls:
-        twin: Any = object.__new__(cls)
-        twin._storage, twin._view, twin._node, twin._nr = t._storage, None, None, 0
-        t = twin
+    """A pickled tensor, again: a leaf over the pickled storage."""
+    t: Any = object.__new__(cls)
+    t._storage, t._view, t._node, t._nr = storage, None if seen is None else View(*seen), None, 0
     t._requires_grad = requires_grad
     t.__dict__.update(extra)
     return t

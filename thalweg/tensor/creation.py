@@ -54,6 +54,13 @@ def infer_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     elif isinstance(data, np.ndarray | np.generic):
         array = np.array(data)
         d.from_numpy(array.dtype)
+    elif hasattr(data, "__array__") and hasattr(data, "__len__"):  # a column of a table
+        array = np.array(data)
+        if array.ndim != 1:
+            raise ValueError(
+                f"could not determine the shape of object type '{type(data).__name__}': take its .values"
+            )
+        d.from_numpy(array.dtype)
     else:
         array = _from_nested(data, dtype)
         return array if dtype is None else converted(array, dtype)

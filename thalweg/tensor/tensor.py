@@ -19,6 +19,7 @@ from .dispatch import set_result_class
 from .draws import DrawMethods
 from .einsum import NamedProductMethods
 from .gamma import GammaMethods
+from .exchange import ExchangeMethods
 from .indexing import IndexMethods
 from .inplace import overwrite
 from .linear_algebra import ProductMethods
@@ -34,6 +35,7 @@ from .softmax import SoftmaxMethods
 from .sorting import SortMethods
 from .special import SpecialMethods
 from .statistics import StatisticsMethods
+from .storage import StorageMethods
 
 
 class Tensor(
@@ -56,6 +58,9 @@ class Tensor(
     BesselMethods,
     CopyMethods,
     DrawMethods,
+    RandomMethods,
+    StorageMethods,
+    ExchangeMethods,
     ConvertMethods,
     TensorCore,
 ):

@@ -1,5 +1,5 @@
-"""PyTorch's name for the place of ``data``; nothing lives here."""
+"""PyTorch's name for the place of ``data`` and ``dlpack``; nothing lives here."""
 
-from . import data
+from . import data, dlpack
 
-__all__ = ["data"]
+__all__ = ["data", "dlpack"]
