@@ -419,7 +419,10 @@ ARCHIVES = {
     "a bomb": zip_of({"archive/data.pkl": b"\0" * (1 << 24)}, zipfile.ZIP_DEFLATED),
     "a name that leads out": zip_of({"archive/data.pkl": PICKLE, "archive/../../x": b""}),
     "a name from the root": zip_of({"/archive/data.pkl": PICKLE}),
-    "a name with a drive": zip_of({"C:\\archive/data.pkl": PICKLE}),
+    "a name that leads out backward": zip_of(
+        {"archive/data.pkl": PICKLE, "archive/..\\..\\x": b""}
+    ),
+    "a name with a drive": zip_of({"C:/archive/data.pkl": PICKLE}),
     "a byte order that is none": archive_of(PICKLE, STORAGES, byteorder=b"middle"),
     "TorchScript": archive_of(PICKLE, STORAGES, **{"constants.pkl": b"."}),
     "an entry of a huge size": _changed(_sized("data/0", 1 << 31)),

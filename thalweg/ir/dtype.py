@@ -70,7 +70,7 @@ def from_numpy(dtype: np.dtype[np.generic] | type) -> DType:
     found = _BY_NUMPY.get(np.dtype(dtype))
     if found is None:
         raise TypeError(
-            f"can't convert np.ndarray of type {np.dtype(dtype)}. The only supported types are: "
+            f"can't convert np.ndarray of type numpy.{np.dtype(dtype).type.__name__}. The only supported types are: "
             "float64, float32, int64, int32, int16, int8, uint8, and bool."
         )
     return found

@@ -30,6 +30,15 @@ class _Capsule:
         return _CPU
 
 
+class _Writable:
+    """An array's memory, to be written to: a bare capsule does not say whether it may be, and PyTorch does."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = array
+        place = array.__array_interface__["data"][0]
+        self.__array_interface__ = {**array.__array_interface__, "data": (place, False)}
+
+
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor over the memory of ``ext_tensor``: writing to one changes the other.
 
@@ -43,13 +52,16 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     as_device(device)
     if isinstance(ext_tensor, TensorCore) and not copy:
         return ext_tensor.detach()  # type: ignore[attr-defined]
-    if not hasattr(ext_tensor, "__dlpack__"):
+    bare = not hasattr(ext_tensor, "__dlpack__")
+    if bare:
         if type(ext_tensor).__name__ != "PyCapsule":
             raise TypeError(
                 f"from_dlpack: wants an object with __dlpack__ or a capsule, got {type(ext_tensor).__name__}"
             )
         ext_tensor = _Capsule(ext_tensor)
     array = np.from_dlpack(ext_tensor)
+    if bare:
+        array = np.asarray(_Writable(array))
     return from_array(np.array(array)) if copy else from_numpy(array)
 
 
