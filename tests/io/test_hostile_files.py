@@ -132,6 +132,9 @@ def _storage(kind: bytes = _name("torch", "FloatStorage"), key: str = "0", count
     return b"(" + _text("storage") + kind + _text(key) + _text("cpu") + _number(count) + b"tQ"
 
 
+_ORDERED = _name("collections", "OrderedDict")
+
+
 def _tensor(
     storage: bytes = b"", offset: int = 0, size: bytes = b"", stride: bytes = b"", grad: bytes = b"\x89"
 ) -> bytes:  # fmt: skip
@@ -201,6 +204,14 @@ TENSORS = {
     + b"\x89}t}"
     + _text("numpy")
     + b"NstR",
+    "with an attribute of its own": _name("torch._utils", "_rebuild_parameter_with_state")
+    + b"("
+    + _tensor()
+    + b"\x89"
+    + _ORDERED
+    + b")R}"
+    + _text("_storage")
+    + b"NstR",
     "of a class by name": _name("torch._tensor", "_rebuild_from_type_v2")
     + b"("
     + _name("torch", "Size")
@@ -261,7 +272,6 @@ def test_what_is_not_on_the_list_is_refused_by_its_name(
     assert not list(tmp_path.iterdir())
 
 
-_ORDERED = _name("collections", "OrderedDict")
 PICKLES = {
     "nothing": b"",
     "no end": b"}" * 5,
@@ -292,6 +302,7 @@ PICKLES = {
     "more than was marked": b"N(0N",
     "two objects": b"NN",
     "a list as a key": b"}]Ns",
+    "a key of many digits": b"}\x8b" + struct.pack("<I", 5000) + b"\x7f" * 5000 + b"Ns",
     "an odd number of items": b"}(Nu",
     "items of a list": b"](NNu",
     "an append to a tuple": b")Na",

@@ -79,7 +79,8 @@ def load(
         map_location: where tensors go that were on another device: "cpu", a dict of names of devices, or a function
             of a storage and its device's name.
         weights_only: what a file may name is on a list (tensors, containers, numbers, text; see
-            ``thalweg.serialization``). False runs whatever the file says: for files of your own only.
+            ``thalweg.serialization``). False runs whatever the file says: for files of your own only. Files of
+            PyTorch's format before its archives are read by the list in either case.
         mmap: accepted; storages are read into memory.
     Raises:
         FileNotFoundError: there is no such file.
@@ -107,14 +108,15 @@ def _load(file: IO[bytes], map_location: Any, weights_only: bool, options: dict[
         if archive.has(TREE):
             return archives.named(lambda: read_tree(archive))
         source = _Source(archive, map_location)
-        return archives.named(lambda: source.read(weights_only, options))
+        pickled = archives.named(source.pickled)
+        if weights_only:
+            return archives.named(Reader(pickled, find, source.persistent).read)
+        return _TrustingUnpickler(io.BytesIO(pickled), source.persistent, options).load()
     content = file.read()
     if not is_old_torch(content):
         raise LoadError(
             "load: this is not a file that save wrote, or it is damaged in its first bytes"
         )
-    if not weights_only:
-        raise LoadError("load: a file of PyTorch's old format is read with weights_only=True only")
 
     def read(at: int, persistent: Callable[[Any], Any]) -> Any:
         return Reader(content, find, persistent).read(at)
@@ -141,7 +143,8 @@ class _Source:
         self.stored: dict[str, Stored] = {}
         self.swapped = False
 
-    def read(self, weights_only: bool, options: dict[str, Any]) -> Any:
+    def pickled(self) -> bytes:
+        """The archive's pickle, after the questions to the archive as a whole."""
         archive = self.archive
         if archive.has("constants.pkl"):
             raise LoadError(
@@ -154,10 +157,7 @@ class _Source:
                     "load: the archive's byte order is neither little nor big: it is damaged"
                 )
             self.swapped = order.decode() != sys.byteorder
-        pickled = archive.bytes("data.pkl").tobytes()
-        if weights_only:
-            return Reader(pickled, find, self.persistent).read()
-        return _TrustingUnpickler(io.BytesIO(pickled), self.persistent, options).load()
+        return archive.bytes("data.pkl").tobytes()
 
     def persistent(self, pid: Any) -> Stored:
         """The storage of ``("storage", kind, key, location, count)``."""

@@ -162,7 +162,8 @@ def with_attributes(made: Any, state: Any) -> Any:
     if not isinstance(state, dict):
         raise LoadError("load: the attributes of a tensor are no dict: the file is damaged")
     for name in state:
-        if type(name) is not str or name.startswith("__") or hasattr(type(made), name):
+        plain = type(name) is str and not name.startswith("__")
+        if not plain or name in made.__dict__ or hasattr(type(made), name):
             raise LoadError("load: a tensor of the file has an attribute that is none: refused")
     made.__dict__.update(state)
     return made

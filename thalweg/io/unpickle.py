@@ -39,7 +39,7 @@ class Found(NamedTuple):
     new: Callable[..., Any] | None = None
 
 
-_MAX_KEY_PARTS = 1000
+_MAX_KEY_PARTS, _MAX_KEY_BITS = 1000, 1 << 12
 _COPIED = (str, bytes, bytearray, tuple, list, dict, set, frozenset)
 _LINE = 1 << 12
 
@@ -136,12 +136,13 @@ class Reader:
                         f"load: the pickle has an instruction {bytes([op])!r}, which no saved file needs: refused"
                     )
                 step(self, argument)
-        except LoadError:
+        except (LoadError, MemoryError):
             raise
         except (
             Exception
         ) as error:  # a stack that runs empty, a key that cannot be one, a bad number
-            raise LoadError(f"load: the pickle is damaged: {error!r}") from error
+            what = f"{type(error).__name__}: {str(error)[:200]}"
+            raise LoadError(f"load: the pickle is damaged: {what}") from error
         raise AssertionError("opcodes end with STOP or an error")
 
     def pay(self, count: int) -> None:
@@ -229,10 +230,10 @@ class Reader:
 
 
 def check_key(key: Any) -> None:
-    """LoadError for a key whose hash would walk over very many parts."""
-    if type(key) is not tuple:
+    """LoadError for a key whose hash would walk over very many parts, or digits."""
+    if type(key) is str:
         return
-    waiting: list[Any] = [key]
+    waiting: list[Any] = [(key,)]
     parts = 0
     while waiting:
         part = waiting.pop()
@@ -242,6 +243,8 @@ def check_key(key: Any) -> None:
                 f"load: a key of more than {_MAX_KEY_PARTS} parts, which no saved file has: refused"
             )
         waiting.extend(item for item in part if isinstance(item, tuple | frozenset))
+        if any(isinstance(item, int) and item.bit_length() > _MAX_KEY_BITS for item in part):
+            raise LoadError("load: a number of a thousand digits as a key: refused")
 
 
 def _shown(thing: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -28,29 +28,21 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with open(target, "wb") as out:
             yield out
         return
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.name[:100]}.", suffix=".new", dir=target.parent
-    )
-    try:
-        with os.fdopen(handle, "wb") as out:
+    draft = target.with_name(f".{target.name[:40]}.{os.urandom(6).hex()}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(draft, flags, 0o666), "wb") as out:
+        try:
             yield out
             out.flush()
-            os.chmod(name, _mode(target))
+            if target.exists():
+                os.chmod(draft, stat.S_IMODE(target.stat().st_mode))
             os.fsync(out.fileno())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            out.close()
+            os.replace(draft, target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     _sync_folder(target.parent)
-
-
-def _mode(target: Path) -> int:
-    """The permissions of the file to be replaced, or those that the umask leaves of rw-rw-rw-."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:
