@@ -183,6 +183,16 @@ def test_numpy_numbers_and_arrays() -> None:
     assert found["a"].tolist() == nest["a"].tolist() and found["a"].dtype == np.float64
 
 
+def test_storages() -> None:
+    x = tw.arange(4, dtype=tw.int16)
+    found = _round_trip(
+        {"storage": x.untyped_storage(), "x": x[1:], "alone": tw.ones(2).untyped_storage()}
+    )
+    assert found["storage"].tolist() == x.untyped_storage().tolist()
+    assert found["storage"] == found["x"].untyped_storage() and len(found["alone"]) == 8
+    assert found["storage"].data_ptr() == found["x"].data_ptr() - 2
+
+
 def test_lists_that_hold_themselves() -> None:
     ring: list[Any] = [1]
     ring.append(ring)

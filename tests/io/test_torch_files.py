@@ -240,6 +240,17 @@ def test_optimizers_go_on() -> None:
     assert optimizer.state[net.head.bias]["step"].item() == 1
 
 
+def test_storages() -> None:
+    for here, there in ((tw, torch), (torch, tw)):
+        found = there.load(written(here, [here.arange(3.0).untyped_storage(), here.ones(1)]))
+        assert found[0].tolist() == torch.arange(3.0).untyped_storage().tolist()
+        assert type(found[0]).__mro__[-2].__name__ in (
+            "UntypedStorage",
+            "StorageBase",
+            "_StorageBase",
+        )
+
+
 REFUSED = {
     "torch.nn.modules.linear.Linear": lambda: torch.nn.Linear(1, 1),
     "torch._utils._rebuild_sparse_tensor": lambda: torch.ones(2).to_sparse(),

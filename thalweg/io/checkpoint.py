@@ -90,13 +90,23 @@ def load(
     if weights_only is None:
         weights_only = True
     if isinstance(f, str | os.PathLike):
-        if not Path(f).is_file():
-            raise FileNotFoundError(f"load: no file {os.fspath(f)!r}")
         with open(f, "rb") as file:
-            return _load(file, map_location, weights_only, pickle_load_args)
-    if not (hasattr(f, "seek") and hasattr(f, "tell")):
+            return load(
+                file,
+                map_location,
+                pickle_module,
+                weights_only=weights_only,
+                mmap=mmap,
+                **pickle_load_args,
+            )
+    if not _can_wind(f):
         f = io.BytesIO(f.read())
     return _load(f, map_location, weights_only, pickle_load_args)
+
+
+def _can_wind(file: Any) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return hasattr(file, "seek") and hasattr(file, "tell") and (seekable is None or seekable())
 
 
 def _load(file: IO[bytes], map_location: Any, weights_only: bool, options: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from ..nn.parameter import Buffer, Parameter
 from ..runtime.device import Device
 from ..runtime.value import Array, Storage
 from ..tensor import Size, Tensor
+from ..tensor.storage import UntypedStorage
 from .rebuild import STORAGES
 
 
@@ -33,6 +34,7 @@ _PARAMETER = _Named("torch._utils", "_rebuild_parameter")
 _PARAMETER_WITH_STATE = _Named("torch._utils", "_rebuild_parameter_with_state")
 _FROM_TYPE = _Named("torch._tensor", "_rebuild_from_type_v2")
 _TENSOR = _Named("torch", "Tensor")
+_UNTYPED = _Named("torch.storage", "UntypedStorage")
 _SIZE = _Named("torch", "Size")
 _DEVICE = _Named("torch", "device")
 
@@ -74,6 +76,8 @@ class TorchPickler(pickle._Pickler):
         super().save(obj, save_persistent_id)  # type: ignore[misc]
 
     def persistent_id(self, obj: Any) -> Any:
+        if isinstance(obj, UntypedStorage):
+            return ("storage", _UNTYPED, self._keep(obj._storage).key, "cpu", obj.nbytes())
         if type(obj) is not _Kept:
             return None
         name = STORAGES[obj.storage.aval.dtype.name]
@@ -102,11 +106,15 @@ class TorchPickler(pickle._Pickler):
             return _DEVICE, (obj.type,) if obj.index is None else (obj.type, obj.index)
         return NotImplemented
 
-    def _parts(self, t: Tensor) -> tuple[Any, ...]:
-        storage, layout = t._storage, t._layout()
+    def _keep(self, storage: Storage) -> _Kept:
         kept = self.kept.get(id(storage))
         if kept is None:
             kept = self.kept[id(storage)] = _Kept(storage, str(len(self.kept)))
+        return kept
+
+    def _parts(self, t: Tensor) -> tuple[Any, ...]:
+        storage, layout = t._storage, t._layout()
+        kept = self._keep(storage)
         # new tuples, so that the pickle has each tensor's own and equals PyTorch's to the byte
         shape, strides = (tuple(list(numbers)) for numbers in (layout.shape, layout.strides))
         return kept, layout.offset, shape, strides, bool(t.requires_grad), OrderedDict()

@@ -14,6 +14,7 @@ from ..runtime.device import Device
 from ..runtime.value import Storage, realized
 from ..tensor import Tensor
 from ..tensor.creation import from_array
+from ..tensor.storage import UntypedStorage
 from ..tensor.view import View, row_major
 from .unpickle import LoadError
 
@@ -43,7 +44,7 @@ KINDS = {
 UNTYPED = StorageKind("UntypedStorage", None)
 
 
-class Stored:
+class Stored(UntypedStorage):
     """The elements of one storage of a file; all tensors over it share them.
 
     Args:
@@ -59,6 +60,12 @@ class Stored:
         self.made: Storage | None = None
         if dtype is not None:
             self.typed(dtype)
+
+    @property
+    def _storage(self) -> Storage:  # type: ignore[override]  # made when something first looks at it
+        if self.made is None:
+            self.made = Storage(realized(self.elements))
+        return self.made
 
     def typed(self, dtype: DType) -> None:
         """See the bytes as elements of ``dtype``, for good."""
@@ -77,12 +84,11 @@ class Stored:
     def seen(self, view: View) -> Any:
         """A tensor that looks at the storage through ``view``."""
         whole = view.offset == 0 and prod(view.shape) == self.elements.size and view.is_contiguous()
-        if self.made is None:
-            array = self.elements.reshape(view.shape) if whole else self.elements
-            self.made = Storage(realized(array))
+        if self.made is None and whole:
+            self.made = Storage(realized(self.elements.reshape(view.shape)))
         t = from_array(np.empty(0, self.elements.dtype))
-        t._storage = self.made
-        t._view = None if whole and self.made.aval.shape == view.shape else view
+        t._storage = self._storage
+        t._view = None if whole and t._storage.aval.shape == view.shape else view
         return t
 
 

@@ -56,6 +56,8 @@ def _elements(storage: Storage) -> Array:
 class UntypedStorage:
     """The bytes that one or more tensors look at."""
 
+    kind = "UntypedStorage"
+
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
@@ -98,19 +100,22 @@ class UntypedStorage:
         return False
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._storage is self._storage
+        if not isinstance(other, UntypedStorage) or other.kind != self.kind:
+            return False
+        return other._storage is self._storage
 
     def __hash__(self) -> int:
-        return hash((type(self), id(self._storage)))
+        return hash((self.kind, id(self._storage)))
 
     def __repr__(self) -> str:
         numbers = "".join(f" {n}\n" for n in self.tolist())
-        kind = type(self).__name__
-        return f"{numbers}[thalweg.storage.{kind}(device=cpu) of size {self.size()}]"
+        return f"{numbers}[thalweg.storage.{self.kind}(device=cpu) of size {self.size()}]"
 
 
 class TypedStorage(UntypedStorage):
     """The elements, of one type, that one or more tensors look at."""
+
+    kind = "TypedStorage"
 
     @property
     def dtype(self) -> DType:
