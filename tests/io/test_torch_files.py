@@ -240,15 +240,11 @@ def test_optimizers_go_on() -> None:
     assert optimizer.state[net.head.bias]["step"].item() == 1
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage:UserWarning")
 def test_storages() -> None:
     for here, there in ((tw, torch), (torch, tw)):
         found = there.load(written(here, [here.arange(3.0).untyped_storage(), here.ones(1)]))
-        assert found[0].tolist() == torch.arange(3.0).untyped_storage().tolist()
-        assert type(found[0]).__mro__[-2].__name__ in (
-            "UntypedStorage",
-            "StorageBase",
-            "_StorageBase",
-        )
+        assert list(found[0].tolist()) == torch.arange(3.0).untyped_storage().tolist()
 
 
 REFUSED = {
