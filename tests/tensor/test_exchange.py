@@ -158,15 +158,18 @@ UNFIT = {
 
 @pytest.mark.parametrize("make", ["tensor", "as_tensor", "from_numpy"])
 @pytest.mark.parametrize("what", UNFIT)
-def test_arrays_of_no_numbers_are_refused_as_in_pytorch(what: str, make: str) -> None:
+def test_arrays_of_no_numbers_are_refused(what: str, make: str) -> None:
     array, name = UNFIT[what]
-    with pytest.raises(
-        TypeError, match=f"can't convert np.ndarray of type {name}. The only supported types are: "
-    ) as mine:
+    with pytest.raises(TypeError, match=f"can't convert np.ndarray of type {name}. The only sup"):
         getattr(tw, make)(array)
-    if torch := pytest.importorskip("torch"):
-        with pytest.raises(TypeError, match=str(mine.value).split(" The only")[0]):
-            getattr(torch, make)(array)
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_pytorch_refuses_them_in_the_same_words(what: str) -> None:
+    torch = pytest.importorskip("torch")
+    array, name = UNFIT[what]
+    with pytest.raises(TypeError, match=f"can't convert np.ndarray of type {name}. The only sup"):
+        torch.tensor(array)
 
 
 # pandas
