@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import re
 import struct
 import sys
@@ -245,6 +246,13 @@ def test_whole_objects_are_loaded_when_the_file_is_trusted() -> None:
         tw.load(file)
     file.seek(0)
     again = tw.load(file, weights_only=False)
+    file.seek(0)
+    with pytest.raises(
+        RuntimeError, match="Can not safely load weights when explicit pickle_module"
+    ):
+        tw.load(file, pickle_module=pickle, weights_only=True)
+    with pytest.raises(tw.serialization.LoadError, match="Sequential"):
+        tw.load(file, pickle_module=pickle)
     x = tw.ones(1, 2)
     assert again(x).tolist() == net(x).tolist()
 

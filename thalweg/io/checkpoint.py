@@ -81,14 +81,18 @@ def load(
         weights_only: what a file may name is on a list (tensors, containers, numbers, text; see
             ``thalweg.serialization``). False runs whatever the file says: for files of your own only. Files of
             PyTorch's format before its archives are read by the list in either case.
+        pickle_module: Python's, and only where the file is trusted.
         mmap: accepted; storages are read into memory.
     Raises:
         FileNotFoundError: there is no such file.
         LoadError: the file is damaged, of no known format, or asks for what is not on the list. It is a
             RuntimeError, a ValueError and a pickle.UnpicklingError.
     """
-    if weights_only is None:
-        weights_only = True
+    if weights_only and pickle_module is not None:
+        raise RuntimeError(
+            "Can not safely load weights when explicit pickle_module is specified: leave it out"
+        )
+    weights_only = weights_only is None or weights_only
     if isinstance(f, str | os.PathLike):
         with open(f, "rb") as file:
             return load(
