@@ -237,7 +237,7 @@ def test_the_members_of_the_archive(tmp_path: Path) -> None:
     assert first.getvalue() == again.getvalue()
 
 
-def test_whole_objects_are_loaded_when_the_file_is_trusted() -> None:
+def test_whole_objects_are_loaded_when_the_file_is_trusted(tmp_path: Path) -> None:
     net = tw.nn.Sequential(tw.nn.Linear(2, 3), tw.nn.ReLU())
     file = io.BytesIO()
     tw.save(net, file)
@@ -253,6 +253,8 @@ def test_whole_objects_are_loaded_when_the_file_is_trusted() -> None:
         tw.load(file, pickle_module=pickle, weights_only=True)
     with pytest.raises(tw.serialization.LoadError, match="Sequential"):
         tw.load(file, pickle_module=pickle)
+    tw.save([1], tmp_path / "f")
+    assert tw.load(tmp_path / "f", pickle_module=pickle) == [1]
     x = tw.ones(1, 2)
     assert again(x).tolist() == net(x).tolist()
 

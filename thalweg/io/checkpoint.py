@@ -95,14 +95,7 @@ def load(
     weights_only = weights_only is None or weights_only
     if isinstance(f, str | os.PathLike):
         with open(f, "rb") as file:
-            return load(
-                file,
-                map_location,
-                pickle_module,
-                weights_only=weights_only,
-                mmap=mmap,
-                **pickle_load_args,
-            )
+            return load(file, map_location, weights_only=weights_only, **pickle_load_args)
     if not _can_wind(f):
         f = io.BytesIO(f.read())
     return _load(f, map_location, weights_only, pickle_load_args)
