@@ -151,8 +151,8 @@ from .tensor.creation import (
 )
 from .tensor.draws import binomial, poisson
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
-from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .tensor.exchange import from_dlpack
+from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .tensor.grids import (
     cartesian_prod,
     combinations,

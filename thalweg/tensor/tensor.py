@@ -18,8 +18,8 @@ from .creation import from_array, infer_array, size_of
 from .dispatch import set_result_class
 from .draws import DrawMethods
 from .einsum import NamedProductMethods
-from .gamma import GammaMethods
 from .exchange import ExchangeMethods
+from .gamma import GammaMethods
 from .indexing import IndexMethods
 from .inplace import overwrite
 from .linear_algebra import ProductMethods
@@ -58,7 +58,6 @@ class Tensor(
     BesselMethods,
     CopyMethods,
     DrawMethods,
-    RandomMethods,
     StorageMethods,
     ExchangeMethods,
     ConvertMethods,
