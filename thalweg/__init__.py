@@ -33,6 +33,16 @@ from .ir.dtype import (
     promote_types,
     uint8,
 )
+from .nn.functional.recurrent import (
+    gru,
+    gru_cell,
+    lstm,
+    lstm_cell,
+    rnn_relu,
+    rnn_relu_cell,
+    rnn_tanh,
+    rnn_tanh_cell,
+)
 from .runtime.device import Device as device
 from .runtime.generator import Generator, default_generator, initial_seed, seed
 from .runtime.pool import get_num_threads, set_num_threads
