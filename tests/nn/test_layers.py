@@ -45,6 +45,8 @@ LAYERS = [
     "GroupNorm(2, 4)",
     "GroupNorm(2, 4, bias=False)",
     "GroupNorm(2, 4, affine=False)",
+    "MultiheadAttention(4, 2)",
+    "MultiheadAttention(4, 2, 0.1, False, True, True, 3, 5, True)",
     "RNN(3, 4)",
     "RNN(3, 4, 2, 'relu', False)",
     "LSTM(3, 4, 2, True, True, 0.5, True, 2)",
@@ -186,7 +188,7 @@ def test_signature_is_torchs(name: str) -> None:
     torch = pytest.importorskip("torch")
     mine, theirs = (
         [
-            (p.name, p.kind, p.default)
+            (p.name, p.kind, getattr(p.default, "__name__", p.default))
             for p in inspect.signature(getattr(lib.nn, name).__init__).parameters.values()
         ]
         for lib in (tw, torch)
@@ -404,6 +406,20 @@ def test_transposed_convolution_to_a_given_size() -> None:
         layer(x, (11, 9))
     with pytest.raises(ValueError, match="must have 2 or 4 elements"):
         layer(x, (9,))
+
+
+def test_dropout_draws_along_memory() -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (tw, torch):
+        x = lib.ones(4, 5, 6)
+        views = [
+            x.transpose(0, 1), x.permute(2, 0, 1), x[:, :, ::2].transpose(0, 2), x[:, :3],
+            x[:, :1].expand(4, 5, 6).transpose(0, 1), x[:1].transpose(0, 1), x[:, :1].permute(2, 1, 0),
+        ]  # fmt: skip
+        lib.manual_seed(0)
+        found.append([lib.nn.functional.dropout(view, 0.5).tolist() for view in views])
+    assert found[0] == found[1]
 
 
 # Single layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,16 @@ def softmax_of(x: Var, axis: int) -> Var:
         return softmax_of(x.reshape((1,)), 0).reshape(())
     shifted = e.exp(x - _peak(x, axis)) if x.size else e.exp(x)
     return shifted / shifted.sum((axis,), True)
+
+
+def shares_of(x: Var, axis: int) -> Var:
+    """``softmax_of``, but 0 and no gradient where all along the axis are -inf."""
+    if not x.size:
+        return softmax_of(x, axis)
+    peak = _peak(x, axis)
+    none = peak.eq(-math.inf)
+    shifted = e.exp(x - e.where(none, peak.zeros_like(), peak))
+    return shifted / (shifted.sum((axis,), True) + none.astype(x.dtype))
 
 
 @op("SoftmaxBackward0")

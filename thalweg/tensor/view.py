@@ -33,6 +33,20 @@ class View:
         pairs = zip(self.shape, self.strides, expected, strict=True)
         return all(n == 1 or s == e for n, s, e in pairs)
 
+    def memory_order(self) -> tuple[int, ...]:
+        """The axes, those whose neighbors lie far apart first: the order in which PyTorch fills a tensor like this."""
+        order = list(range(len(self.shape)))
+        for last in range(len(order) - 1, -1, -1):
+            for k in range(last + 1, len(order)):
+                a, b = order[k - 1], order[k]
+                if not self.strides[a] or not self.strides[b]:
+                    continue  # an expanded axis stays where it is
+                if self.strides[a] > self.strides[b]:
+                    break
+                if self.strides[a] < self.strides[b] or self.shape[b] > self.shape[a]:
+                    order[k - 1], order[k] = b, a
+        return tuple(order)
+
     def over(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """This view of a dense ``array``, as a NumPy view."""
         size = array.itemsize

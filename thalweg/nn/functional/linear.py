@@ -176,6 +176,16 @@ def _noise(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
     return from_array(kept if p == 1 else kept / like.dtype.numpy.type(1 - p))
 
 
+def _noise_along(input: Tensor, p: float) -> Tensor:
+    """Noise of the shape of ``input``, drawn in the order in which its elements lie in memory."""
+    view, shape = input._view, tuple(input.shape)
+    if view is None or view.is_contiguous():
+        return _noise(shape, p, input)
+    order = view.memory_order()
+    noise = _noise(tuple([shape[axis] for axis in order]), p, input)
+    return noise.permute([order.index(axis) for axis in range(len(order))])
+
+
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero each element with probability ``p`` and scale the rest by 1 / (1 - p).
 
@@ -190,7 +200,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check_probability(p)
     if not training or p == 0:
         return input
-    noise = _noise(tuple(input.shape), p, input)
+    noise = _noise_along(input, p)
     return input.mul_(noise) if inplace else mul(input, noise)
 
 
