@@ -7,14 +7,20 @@ written out, so that each length of sequence is a program of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ...ir.builder import Var
+from ...ir.builder import Builder, Var
+from ...ir.graph import Graph, Instr
+from ...ir.vjp import Vjp
 from ...ops import elementwise as e
 from ...ops.composite import Op
+from ...ops.contraction import matmul
+from ...ops.elementwise import add
 from ...ops.movement import cat as joined
-from ...ops.movement import split
+from ...ops.movement import permute, split
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 from ...tensor.joining import cat, stack
@@ -101,6 +107,62 @@ def _given(kind: _Kind, x: Var, w: _Weights) -> Var:
     return product + (w.b_ih if w.b_hh is None or kind.step is _gru_step else w.b_ih + w.b_hh)
 
 
+class _LayerOp(Op):
+    """A layer's loop, whose gradient takes the products of all steps that make a weight's gradient as one."""
+
+    def gradient(self, graph: Graph, wanted: tuple[bool, ...]) -> Vjp:
+        """See Op."""
+        found = super().gradient(graph, wanted)
+        return replace(found, graph=_with_long_products(found.graph))
+
+
+def _with_long_products(graph: Graph) -> Graph:
+    """The same graph with sums of products, ``a.T @ b + c.T @ d + ...``, each as one product.
+
+    It is that of the factors one behind the other, in the order in which the graph joins them anyway.
+    """
+    makers = {slot: instr for instr in graph.instrs for slot in instr.outs}
+    reads = Counter(slot for instr in graph.instrs for slot in instr.ins)
+    joins = {frozenset(i.ins): i.ins for i in graph.instrs if i.primitive is joined}
+    builder = Builder(tuple(graph.avals[: graph.n_inputs]))
+    place = list(range(graph.n_inputs))
+    for instr in graph.instrs:
+        pairs = _summed(instr, makers, reads)
+        turned = {right: left for left, right in pairs}
+        if len(turned) == len(pairs) > 2:
+            order = joins.get(frozenset(turned), tuple(turned))
+            rights = [builder.var(place[slot]) for slot in order]
+            lefts = [builder.var(place[turned[slot]]) for slot in order]
+            product = joined(*lefts, axis=0).swap() @ joined(*rights, axis=0)
+            place.append(product.slot)
+            continue
+        operands = tuple(builder.var(place[slot]) for slot in instr.ins)
+        results = builder.emit(instr.primitive, operands, instr.statics)
+        place += [r.slot for r in (results if isinstance(results, tuple) else (results,))]
+    outputs = tuple(place[slot] for slot in graph.outputs)
+    whole, kept = Graph(builder.avals, graph.n_inputs, builder.instrs, outputs).pruned()
+    assert len(kept) == graph.n_inputs
+    return whole
+
+
+def _summed(instr: Instr, makers: dict[int, Instr], reads: Counter[int]) -> list[tuple[int, int]]:
+    """The (a, b) of each term of a sum of products ``a.T @ b`` that nobody else reads, if it is such a sum."""
+    pairs: list[tuple[int, int]] = []
+    terms = [instr.outs[0]] if instr.primitive is add else []
+    while terms:
+        maker = makers.get(terms.pop())
+        if maker is None or (maker is not instr and reads[maker.outs[0]] > 1):
+            return []
+        if maker.primitive is add:
+            terms += maker.ins
+            continue
+        left = makers.get(maker.ins[0]) if maker.primitive is matmul else None
+        if left is None or left.primitive is not permute or left.statics != ((1, 0),):
+            return []
+        pairs.append((left.ins[0], maker.ins[1]))
+    return pairs
+
+
 def _layer_op(kind: _Kind) -> Op:
     def layer(
         x: Var, hidden: Var, cell: Var | None, ih: Var, hh: Var, b_ih: Var | None,
@@ -124,7 +186,7 @@ def _layer_op(kind: _Kind) -> Op:
         output = joined(*outputs, axis=0) if len(outputs) > 1 else outputs[0]
         return output if sizes else output.reshape((*x.shape[:2], output.shape[1])), *state
 
-    return Op(layer, kind.node)
+    return _LayerOp(layer, kind.node)
 
 
 def _forward(
