@@ -370,3 +370,20 @@ def test_each_length_of_sequence_learns() -> None:
             optimizer.step()
             losses.append(loss.item())
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+
+
+@pytest.mark.own_tier
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_what_a_step_runs_as(kind: str) -> None:
+    """A step of a sequence is one product and one kernel forward; the weights' gradients are a product each."""
+    layer, x, length = getattr(nn, kind)(5, 4), tw.randn(6, 3, 5), 6
+
+    def step() -> None:
+        layer.zero_grad()
+        layer(x)[0].square().sum().backward()
+
+    (report,) = [r for r in tw.explain(step).programs if r.native]
+    kinds = [line.kind for line in report.lines]
+    assert kinds.count("product") == 1 + length + (length - 1) + 2 and "host" not in kinds
+    forward = [line for line in report.lines if line.kind == "kernel" and "tanh" in line.what]
+    assert len(forward) == length
