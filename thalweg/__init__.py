@@ -13,6 +13,7 @@ from . import (
     linalg,
     nn,
     optim,
+    random,
     serialization,
     signal,
     special,
@@ -105,8 +106,10 @@ from .tensor.bessel import i0
 from .tensor.copies import (
     alias_copy,
     as_strided_copy,
+    as_strided_scatter,
     conj,
     conj_physical,
+    detach_copy,
     diagonal_copy,
     diagonal_scatter,
     expand_copy,
@@ -118,7 +121,11 @@ from .tensor.copies import (
     real,
     resolve_conj,
     resolve_neg,
+    select_copy,
+    select_scatter,
+    slice_copy,
     slice_scatter,
+    split_copy,
     split_with_sizes_copy,
     squeeze_copy,
     t_copy,
@@ -127,6 +134,7 @@ from .tensor.copies import (
     unfold_copy,
     unsafe_chunk,
     unsafe_split,
+    unsafe_split_with_sizes,
     unsqueeze_copy,
     view_copy,
 )
@@ -159,9 +167,21 @@ from .tensor.creation import (
     zeros,
     zeros_like,
 )
+from .tensor.creation import (
+    inclusive_range as range,
+)
 from .tensor.draws import binomial, poisson
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
 from .tensor.exchange import from_dlpack
+from .tensor.formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from .tensor.grids import (
     cartesian_prod,
@@ -175,12 +195,22 @@ from .tensor.indexing import (
 )
 from .tensor.inspection import (
     broadcast_shapes,
+    can_cast,
     finfo,
+    get_device,
     iinfo,
+    is_conj,
+    is_distributed,
     is_floating_point,
     is_inference,
+    is_neg,
+    is_nonzero,
+    is_same_size,
+    is_signed,
+    is_storage,
     is_tensor,
     result_type,
+    typename,
 )
 from .tensor.joining import (
     block_diag,
@@ -194,6 +224,7 @@ from .tensor.joining import (
     vstack,
 )
 from .tensor.linear_algebra import (
+    addbmm,
     addmm,
     addmv,
     baddbmm,
@@ -216,6 +247,7 @@ from .tensor.modes import (
     set_grad_enabled,
 )
 from .tensor.norms import cdist, trace
+from .tensor.numerals import fix, frexp, gcd, lcm, nextafter
 from .tensor.parts import (
     atleast_1d,
     atleast_2d,
@@ -241,6 +273,13 @@ from .tensor.parts import (
     unbind,
     vsplit,
 )
+from .tensor.periodic_windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 from .tensor.picking import (
     argwhere,
     gather,
@@ -252,12 +291,20 @@ from .tensor.picking import (
     masked_scatter,
     masked_select,
     nonzero,
+    put,
     scatter,
     scatter_add,
     scatter_reduce,
     take,
     take_along_dim,
     where,
+)
+from .tensor.places import (
+    index_reduce,
+    nonzero_static,
+    renorm,
+    row_stack,
+    unravel_index,
 )
 from .tensor.pointwise import (
     abs,
@@ -308,6 +355,7 @@ from .tensor.pointwise import (
     trunc,
 )
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
+from .tensor.properties import adjoint, resize_as_
 from .tensor.random import (
     bernoulli,
     get_rng_state,
@@ -346,6 +394,22 @@ from .tensor.reduce import (
     var,
     var_mean,
 )
+from .tensor.settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_default_device,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
 from .tensor.shape import (
     as_strided,
     broadcast_tensors,
@@ -368,6 +432,7 @@ from .tensor.shape import (
     unflatten,
     unsqueeze,
 )
+from .tensor.slopes import gradient
 from .tensor.softmax import log_softmax, softmax
 from .tensor.sorting import (
     argsort,
@@ -399,7 +464,17 @@ from .tensor.special import (
     sgn,
     sinc,
 )
-from .tensor.statistics import corrcoef, cov, diff, histc, quantile
+from .tensor.statistics import (
+    corrcoef,
+    cov,
+    diff,
+    histc,
+    histogram,
+    histogramdd,
+    nanquantile,
+    quantile,
+)
+from .tensor.strided import empty_permuted, empty_strided
 from .tensor.typed import (
     BoolTensor,
     ByteTensor,
@@ -411,8 +486,11 @@ from .tensor.typed import (
     ShortTensor,
     set_default_tensor_type,
 )
+from .tensor.written import *  # noqa: F403
 
 float, double, long, int, short = float32, float64, int64, int32, int16
+arctan2, ger, newaxis = atan2, outer, None
+clone, detach = Tensor.clone, Tensor.detach
 __version__ = "0.1.0"
 
 _LATER = {  # what a plain training does without, and the module that is loaded when it is asked for

@@ -44,7 +44,7 @@ def counterpart(info: Any) -> Any:
     """
     found = function_named(info.name)
     own = info.op
-    if found is None or getattr(own, "__name__", "") != "<lambda>":
+    if getattr(own, "__name__", "") != "<lambda>":
         return found
     names = {**own.__globals__, "torch": tw, "wrapper_set_seed": seeded}
     called = types.FunctionType(own.__code__, names, "<lambda>")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir.aval import Aval, broadcast_shapes
 from ..ir.builder import Var
-from ..ir.dtype import DType, bool_, float32, float64, int64, uint8
+from ..ir.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from ..ir.primitive import GradRule, Primitive, primitive
 from .samples import Sample, binary, draw, integers, unary
 
@@ -298,6 +298,23 @@ bitwise_not: Primitive = _unary("bitwise_not", np.invert, None, integers([1, 0, 
 shift_left: Primitive = _binary("shift_left", np.left_shift, None, integers([1, 2, 3], [0, 1, 2]))
 shift_right: Primitive = _binary(
     "shift_right", np.right_shift, None, integers([8, -2, 3], [0, 1, 2])
+)
+
+# Whole numbers, and what a floating one is made of
+
+gcd: Primitive = _binary("gcd", np.gcd, None, integers([12, -8, 0], [18, 12, 0]))
+lcm: Primitive = _binary("lcm", np.lcm, None, integers([12, -8, 0], [18, 12, 5]))
+exponent: Primitive = _unary(
+    "exponent",
+    lambda x: np.frexp(np.where(np.isfinite(x), x, 0))[1].astype(np.int32),
+    None,
+    infer=lambda x: Aval(x.shape, int32),
+)
+mantissa: Primitive = _unary(
+    "mantissa",
+    lambda x: np.frexp(x)[0],
+    lambda g, out, x: g / exp2(exponent(x).astype(g.dtype)),
+    unary(0.6, 0.9),
 )
 
 # Choice

@@ -78,6 +78,15 @@ no_derivative: Primitive = primitive(
     ],
 )
 
+nextafter: Primitive = primitive(
+    "nextafter",
+    infer=same,
+    reference=np.nextafter,
+    grads=lambda index, g, out, x, y: no_derivative(g * out, of="nextafter"),
+    elementwise=True,
+    samples=lambda: [((np.zeros((0, 3)), np.ones((1, 3))), {})],
+)
+
 # Gamma
 
 

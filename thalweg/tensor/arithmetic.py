@@ -512,6 +512,10 @@ class ArithmeticMethods(TensorCore):
     bitwise_and_ = inplace(bitwise_and)
     bitwise_or_ = inplace(bitwise_or)
     bitwise_xor_ = inplace(bitwise_xor)
+    bitwise_left_shift_ = inplace(bitwise_left_shift)
+    bitwise_right_shift_ = inplace(bitwise_right_shift)
+    arctan2, arctan2_ = atan2, atan2_
+    greater_, greater_equal_, less_, less_equal_, not_equal_ = gt_, ge_, lt_, le_, ne_
     subtract_ = inplace(subtract)
     multiply_ = inplace(multiply)
     divide_ = inplace(divide)

@@ -22,6 +22,7 @@ from ..runtime.value import Storage, realized
 from .core import _ALONE, _ALONE_HELD, TensorCore
 from .creation import from_array
 from .dispatch import alias, dispatch
+from .formats import check_format
 from .inplace import assign, instead
 from .modes import InferenceStorage
 from .node import Handle
@@ -94,10 +95,6 @@ class ConvertMethods(TensorCore):
     @property
     def is_cuda(self) -> bool:
         return False
-
-    @property
-    def layout(self) -> str:
-        return f"{spoken()}.strided"
 
     @property
     def itemsize(self) -> int:
@@ -208,8 +205,8 @@ class ConvertMethods(TensorCore):
             kwargs.pop("device", None),
             kwargs.pop("copy", False),
         )
-        for name in ("non_blocking", "memory_format"):
-            kwargs.pop(name, None)
+        check_format(kwargs.pop("memory_format", None), self.ndim)
+        kwargs.pop("non_blocking", None)
         if kwargs:
             raise TypeError(f"to() got an unexpected keyword argument {next(iter(kwargs))!r}")
         for a in args:
@@ -274,6 +271,7 @@ class ConvertMethods(TensorCore):
 
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy, on the tape."""
+        check_format(memory_format, self.ndim)
         return dispatch(_clone, (self,))
 
     def detach(self) -> Tensor:

@@ -46,6 +46,24 @@ unsafe_chunk = _parts_copied("unsafe_chunk", "chunk")
 unsafe_split = _parts_copied("unsafe_split", "split")
 
 
+select_copy = _copied("select_copy", "select")
+split_copy = _parts_copied("split_copy", "split")
+unsafe_split_with_sizes = _parts_copied("unsafe_split_with_sizes", "split_with_sizes")
+
+
+def slice_copy(
+    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """What ``start:end:step`` along ``dim`` shows, in memory of its own; as many axes as the input."""
+    axis = dim % max(input.ndim, 1)
+    return input[(slice(None),) * axis + (slice(start, end, step),)].clone()
+
+
+def detach_copy(input: Tensor) -> Tensor:
+    """The same numbers in memory of their own, off the tape; any shape in, the same out."""
+    return input.detach().clone()
+
+
 def alias_copy(input: Tensor) -> Tensor:
     """The same numbers in memory of their own; any shape in, the same out."""
     return input.clone()
@@ -109,6 +127,20 @@ def slice_scatter(
     return _written(input, lambda x: x[place], src, "slice_scatter")
 
 
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """``input`` with ``src`` at ``index`` of the axis ``dim``: any shape and that without ``dim`` give the first."""
+    return _written(input, lambda x: x.select(dim, index), src, "select_scatter")
+
+
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """``input`` with ``src`` where ``as_strided`` of these looks: any shape and ``size`` give the first."""
+    return _written(
+        input, lambda x: x.as_strided(size, stride, storage_offset), src, "as_strided_scatter"
+    )
+
+
 def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     """``input`` summed over what broadcasting ``size`` to it would repeat; gives shape ``size``."""
     wanted = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
@@ -135,10 +167,17 @@ def fill(input: Tensor, value: Any) -> Tensor:
     return (input * 0).clone().fill_(value) if input.requires_grad else input.clone().fill_(value)
 
 
+def _itself(input: Tensor) -> Tensor:
+    return input
+
+
 class CopyMethods(TensorCore):
     """Tensor's methods of this room."""
 
     conj, conj_physical, resolve_conj, resolve_neg = conj, conj_physical, resolve_conj, resolve_neg
+    conj_physical_ = _itself
     positive, isreal, narrow_copy, sum_to_size = positive, isreal, narrow_copy, sum_to_size
     diagonal_scatter, slice_scatter = diagonal_scatter, slice_scatter
+    select_scatter, as_strided_scatter = select_scatter, as_strided_scatter
+    unsafe_split_with_sizes = unsafe_split_with_sizes
     unsafe_chunk, unsafe_split = unsafe_chunk, unsafe_split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,7 @@ def tensor(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested sequences, an array or a tensor)."""
@@ -229,6 +231,8 @@ def zeros(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
     out: None = None,
 ) -> Tensor:
     """Zeros of the given size."""
@@ -241,6 +245,8 @@ def ones(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
     out: None = None,
 ) -> Tensor:
     """Ones of the given size."""
@@ -252,6 +258,7 @@ def empty(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
     pin_memory: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
@@ -266,6 +273,8 @@ def full(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``fill_value`` everywhere, in the type of the value unless ``dtype`` says otherwise."""
     value = fill_value.item() if isinstance(fill_value, TensorCore) else fill_value  # type: ignore
@@ -277,27 +286,27 @@ def _like(source: TensorCore, dtype: DType | None) -> tuple[tuple[int, ...], DTy
 
 
 def zeros_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
-               requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Zeros of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
     return zeros(shape, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 def ones_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
-              requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+              requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Ones of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
     return _filled(shape, 1, kind, device, requires_grad)
 
 
 def empty_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
-               requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """A tensor yet to be written, of the shape and type of ``input``; here it is zeros."""
     return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None, device: DeviceLike = None,
-              requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+              requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """``fill_value`` everywhere, of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
     return _filled(shape, fill_value, kind, device, requires_grad)
@@ -305,7 +314,7 @@ def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None,
 
 def arange(
     start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: DeviceLike = None,
-    requires_grad: bool = False,
+    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """(N,) the numbers start, start + step, ... below ``end``; N = ceil((end - start) / step)."""
     start, end, step = (x.item() if isinstance(x, TensorCore) else x for x in (start, end, step))  # type: ignore
@@ -329,9 +338,33 @@ def arange(
     )
 
 
+def inclusive_range(
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: DeviceLike = None,
+    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """(N,) the numbers start, start + step, ... up to ``end``, floating. PyTorch's deprecated ``range``."""
+    warnings.warn(
+        "range is deprecated and will be removed in a future release: use arange, whose end is not included",
+        UserWarning,
+        stacklevel=2,
+    )
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(
+            f"upper bound and lower bound inconsistent with step sign: range({start}, {end}, {step})"
+        )
+    as_device(device)
+    count = int((end - start) / step + 1)
+    kind = (dtype or get_default_dtype()).numpy
+    return from_array((start + np.arange(count) * step).astype(kind), requires_grad)
+
+
 def linspace(
     start: float, end: float, steps: int, *, dtype: DType | None = None, device: DeviceLike = None,
-    requires_grad: bool = False,
+    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """(steps,) evenly spaced numbers from ``start`` to ``end``, both included."""
     start, end = (float(x.item()) if isinstance(x, TensorCore) else x for x in (start, end))  # type: ignore
@@ -352,7 +385,7 @@ def linspace(
 
 def logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: DType | None = None,
-    device: DeviceLike = None, requires_grad: bool = False,
+    device: DeviceLike = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """(steps,) numbers from base**start to base**end, evenly spaced on a log scale."""
     exponents = linspace(start, end, steps, dtype=d.float64)._array()
@@ -362,7 +395,7 @@ def logspace(
 
 def eye(
     n: int, m: int | None = None, *, dtype: DType | None = None, device: DeviceLike = None,
-    requires_grad: bool = False,
+    requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """(n, m) ones on the diagonal, zeros elsewhere; square by default."""
     as_device(device)
@@ -371,7 +404,13 @@ def eye(
 
 
 def scalar_tensor(
-    s: float, *, dtype: DType | None = None, device: DeviceLike = None, requires_grad: bool = False
+    s: float,
+    *,
+    dtype: DType | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """() one number."""
     kind = dtype or get_default_dtype()

@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.aval import broadcast_shapes as _common_shape
 from ..ir.aval import promote
 from ..ir.dtype import DType, get_default_dtype
-from ..runtime.value import number
+from ..runtime.value import Storage, number
 from .core import Size, TensorCore
 
 
@@ -33,6 +33,54 @@ def result_type(tensor1: Any, tensor2: Any) -> DType:
     pair = [x._aval() if is_tensor(x) else number(x).aval for x in (tensor1, tensor2)]
     found = promote(*pair)
     return get_default_dtype() if found.is_floating_point and all(p.weak for p in pair) else found
+
+
+def is_signed(input: TensorCore) -> bool:
+    """Whether the tensor's type has negative numbers."""
+    return input.dtype.numpy.kind in "if"
+
+
+def is_same_size(input: TensorCore, other: TensorCore) -> bool:
+    """Whether both have the same shape."""
+    return tuple(input.shape) == tuple(other.shape)
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the one element is not 0; RuntimeError where there are several or none."""
+    return bool(input)
+
+
+def get_device(input: TensorCore) -> int:
+    """The number of the tensor's device: -1, the CPU has none."""
+    return -1
+
+
+def is_conj(input: TensorCore) -> bool:
+    """Whether it is a conjugated view: no number here is complex."""
+    return False
+
+
+is_neg = is_distributed = is_conj
+
+
+def is_storage(obj: Any) -> bool:
+    """Whether ``obj`` is a storage."""
+    return isinstance(obj, Storage)
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of type ``from_`` may be written into a tensor of type ``to``: not to a lower kind."""
+    return from_.category <= to.category
+
+
+def typename(obj: Any) -> str:
+    """The name of the object's class, with its module unless that is a built-in one."""
+    if isinstance(obj, TensorCore):
+        return str(obj.type())  # type: ignore[attr-defined]
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = kind.__module__
+    plain = module in ("builtins", "__builtin__", "", None)
+    return kind.__qualname__ if plain else f"{module}.{kind.__qualname__}"
 
 
 class finfo:

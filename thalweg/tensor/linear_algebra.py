@@ -11,6 +11,7 @@ from ..ops.contraction import matmul as _product
 from ..ops.elementwise import where
 from .core import TensorCore
 from .dispatch import dispatch
+from .inplace import inplace
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -141,7 +142,10 @@ bmm = _ranked("bmm", 3, 3, "(B, N, K) @ (B, K, M) gives (B, N, M).")
 def _addmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
     """The factors are operands, so that they may vary from step to step; None: 1. Nothing of what a beta of 0
     takes away is seen, not even a NaN."""
-    product = multiplied(x, y)
+    return _biased(bias, multiplied(x, y), beta, alpha)
+
+
+def _biased(bias: Var, product: Var, beta: Var | None, alpha: Var | None) -> Var:
     if kind_of(product.dtype) == "bool":
         raise NotImplementedError("addmm: not implemented for bool: convert the tensors first")
     _same_dtype(bias, product)
@@ -155,6 +159,12 @@ def _addmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Va
         factor = beta.astype(bias.dtype)
         bias = where(factor.eq(0), bias.zeros_like(), bias * factor)
     return product + bias
+
+
+@op("AddbmmBackward0", (0, 1, 2))
+def _addbmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
+    """As ``_addmm``, of the sum of the products."""
+    return _biased(bias, multiplied(x, y).sum((0,)), beta, alpha)
 
 
 _addmv = Op(_addmm.function, "AddmvBackward0", _addmm.shows)
@@ -196,6 +206,13 @@ def baddbmm(
     return _added("baddbmm", _baddbmm, (3, 3), (input, batch1, batch2), beta, alpha)
 
 
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """``beta * input + alpha *`` the sum of the products; (B, N, K) by (B, K, M), input broadcasts to (N, M)."""
+    return _added("addbmm", _addbmm, (3, 3), (input, batch1, batch2), beta, alpha)
+
+
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """(N,) and (M,) give (N, M) the products of all pairs."""
     if input.ndim != 1 or vec2.ndim != 1:
@@ -218,6 +235,8 @@ class ProductMethods(TensorCore):
         outer,
     )
     ger = outer
+    addmm_, addmv_, baddbmm_ = inplace(addmm), inplace(addmv), inplace(baddbmm)
+    addbmm, addbmm_ = addbmm, inplace(addbmm)
 
     def __matmul__(self, other: Any) -> Tensor:
         if not isinstance(other, TensorCore):

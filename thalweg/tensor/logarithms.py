@@ -8,6 +8,7 @@ from ..ir.builder import Var
 from ..ops import elementwise as e
 from ..ops.composite import floating, op, promoted
 from .core import TensorCore
+from .inplace import inplace
 from .pointwise import binary, unary
 
 
@@ -70,3 +71,9 @@ class LogarithmMethods(TensorCore):
     """Tensor's careful logarithms."""
 
     logaddexp, xlogy, logit, rad2deg, frac = logaddexp, xlogy, logit, rad2deg, frac
+    xlogy_, logit_, rad2deg_, frac_ = (
+        inplace(xlogy),
+        inplace(logit),
+        inplace(rad2deg),
+        inplace(frac),
+    )

@@ -38,6 +38,8 @@ def rand(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform in [0, 1), of the given size."""
     as_device(device)
@@ -51,6 +53,8 @@ def randn(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal, of the given size."""
     as_device(device)
@@ -69,6 +73,8 @@ def randint(
     dtype: DType | None = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Whole numbers in [low, high), of the given size; ``randint(high, size)`` starts at 0."""
     as_device(device)
@@ -91,7 +97,7 @@ def randperm(
 
 def rand_like(
     input: TensorCore, *, dtype: DType | None = None, layout: Any = None, device: DeviceLike = None,
-    requires_grad: bool = False,
+    requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uniform in [0, 1), of the shape and type of ``input``."""
     kind = dtype or input.dtype
@@ -100,7 +106,7 @@ def rand_like(
 
 def randn_like(
     input: TensorCore, *, dtype: DType | None = None, layout: Any = None, device: DeviceLike = None,
-    requires_grad: bool = False,
+    requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Standard normal, of the shape and type of ``input``."""
     kind = dtype or input.dtype
@@ -109,7 +115,7 @@ def randn_like(
 
 def randint_like(
     input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None, layout: Any = None,
-    device: DeviceLike = None, requires_grad: bool = False,
+    device: DeviceLike = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers in [low, high), of the shape and type of ``input``."""
     low, high = (0, low) if high is None else (low, high)
@@ -142,7 +148,7 @@ _NORMAL = {
 
 def normal(
     mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-    layout: Any = None, device: DeviceLike = None, requires_grad: bool = False,
+    layout: Any = None, device: DeviceLike = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Normal; ``mean`` and ``std`` are numbers (with ``size``) or tensors that broadcast."""
     as_device(device)

@@ -41,3 +41,6 @@ kthvalue, nanmedian, cummax, cummin = (
     _pair(n) for n in ("kthvalue", "nanmedian", "cummax", "cummin")
 )
 aminmax = _pair("aminmax", ("min", "max"))
+histogram = _pair("histogram", ("hist", "bin_edges"))
+histogramdd = _pair("histogramdd", ("hist", "bin_edges"))
+frexp = _pair("frexp", ("mantissa", "exponent"))

@@ -13,6 +13,7 @@ from ..ops.composite import Op, op
 from ..ops.movement import strided, strided_at
 from .core import TensorCore
 from .dispatch import derived, dispatch
+from .formats import check_format
 from .inplace import check_writable
 from .node import Node
 from .reduce import wrap_dim
@@ -191,6 +192,7 @@ def alias_of(input: Tensor) -> Tensor:
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """The same elements in row-major memory: ``input`` itself if it is so, else a copy."""
+    check_format(memory_format, input.ndim)
     return input if is_contiguous(input) else dispatch(_clone_dense, (input,))
 
 
@@ -475,7 +477,10 @@ def numel(input: TensorCore) -> int:
 
 
 def is_contiguous(input: TensorCore, memory_format: Any = None) -> bool:
-    """Whether the elements lie in row-major order without gaps."""
+    """Whether the elements lie in row-major order without gaps; or with the channels, the second axis, last."""
+    if memory_format is not None and memory_format.ndim is not None:
+        axes = (0, *range(2, input.ndim), 1)
+        return input.ndim == memory_format.ndim and input._layout().permute(axes).is_contiguous()
     return input._view is None or input._view.is_contiguous()
 
 
@@ -483,6 +488,7 @@ def is_contiguous(input: TensorCore, memory_format: Any = None) -> bool:
 
 
 _IN_PLACE = {
+    "AsStridedBackward0": "AsStridedBackward1",
     "SqueezeBackward0": "SqueezeBackward3",
     "SqueezeBackward1": "SqueezeBackward4",
     "SqueezeBackward2": "SqueezeBackward5",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ir.dtype import from_numpy
+from . import return_types
 from .core import TensorCore
-from .creation import from_array
+from .creation import from_array, linspace
 from .joining import cat
 
 if TYPE_CHECKING:
@@ -36,6 +39,24 @@ def quantile(
     Raises:
         RuntimeError: no elements, not floating, q outside [0, 1] or of another type.
     """
+    return _quantile(input, q, dim, keepdim, interpolation, _interpolated)
+
+
+def nanquantile(
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """As ``quantile`` of the elements that are not NaN; NaN where all are. Arguments and shapes as there."""
+    return _quantile(input, q, dim, keepdim, interpolation, _interpolated_numbers)
+
+
+def _quantile(
+    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, pick: Any
+) -> Tensor:
     if not input.dtype.is_floating_point:
         raise RuntimeError(
             f"quantile() input tensor must be either float or double dtype, not {input.dtype}"
@@ -51,7 +72,7 @@ def quantile(
     if not x.shape[axis]:
         raise RuntimeError("quantile() input tensor must be non-empty")
     lines = x.movedim(axis, -1)
-    picked = _interpolated(lines, shares.reshape(-1), interpolation)
+    picked = pick(lines, shares.reshape(-1), interpolation)
     if keepdim:
         sizes = [1] * input.ndim if dim is None else list(input.shape)
         if dim is not None and input.ndim:
@@ -90,6 +111,21 @@ def _interpolated(lines: Tensor, shares: Any, interpolation: str) -> Tensor:
     return between.masked_fill(missing, float("nan"))
 
 
+def _interpolated_numbers(lines: Tensor, shares: Any, interpolation: str) -> Tensor:
+    """As ``_interpolated``, by how many numbers each line has; sorting puts NaN behind them."""
+    values = lines.sort(-1)[0]
+    last = (lines == lines).sum(-1, True) - 1
+    places = last.clamp(min=0) * from_array(np.ascontiguousarray(shares))
+    low, high = places.floor(), places.ceil()
+    if interpolation == "nearest":
+        low = high = places.round()
+    elif interpolation in ("lower", "higher"):
+        low = high = low if interpolation == "lower" else high
+    part = (low != high) * 0.5 if interpolation == "midpoint" else places - low
+    below, above = values.gather(-1, low.long()), values.gather(-1, high.long())
+    return below.lerp(above, part.to(lines.dtype)).movedim(-1, 0)
+
+
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of ``bins`` equal parts of [min, max]: (*) gives (bins,).
 
@@ -113,6 +149,100 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     place = np.minimum(((x - low) / (high - low) * bins).astype(np.int64), bins - 1)
     counts = np.bincount(place, minlength=bins)
     return from_array(counts.astype(input.dtype.numpy))
+
+
+def histogram(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Any:
+    """How many elements, or how much ``weight``, lie in each bin, and the bins' edges.
+
+    Args:
+        input: any shape, floating.
+        bins: how many, between the ends of ``range`` (of the data without it); or (B + 1,) rising edges.
+        weight: of input's shape.
+        density: whether the sum over all bins, each times its width, is 1.
+    Returns:
+        (B,) and (B + 1,). An element on an edge counts above it, on the last one below.
+    """
+    rows = input.reshape(-1, 1)
+    ends = None if range is None else list(range)
+    hist, edges = _histogram(rows, [bins], ends, weight, density)
+    return return_types.histogram(hist, edges[0])
+
+
+def histogramdd(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Sequence[float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Any:
+    """As ``histogram``, of vectors: ``input`` is (..., D), ``bins`` one for each of D, or one number for all.
+
+    Returns:
+        (B1, …, BD) and a tuple of (B1 + 1,), …, (BD + 1,). ``range`` has the two ends of each in turn.
+    """
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"histogramdd: input tensor should have at least 2 dimensions, but got {input.ndim}"
+        )
+    rows = input.reshape(-1, input.shape[-1])
+    several = list(bins) if isinstance(bins, list | tuple) else [bins] * rows.shape[1]
+    if len(several) != rows.shape[1]:
+        raise RuntimeError(
+            f"histogramdd: expected bins of {rows.shape[1]} dimensions, got {len(several)}"
+        )
+    return return_types.histogramdd(*_histogram(rows, several, range, weight, density))
+
+
+def _edges(x: Any, bins: Any, ends: Sequence[float] | None) -> Any:
+    """(B + 1,) edges for the numbers ``x``, in their type."""
+    if isinstance(bins, TensorCore):
+        return bins._array()
+    if bins <= 0:
+        raise RuntimeError(f"histogram: bins must be > 0, but got {bins}")
+    low, high = ends if ends is not None else (x.min(), x.max()) if x.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"histogram: dimension's range [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError(f"histogram: min should not exceed max, but got min {low} max {high}")
+    return linspace(float(low), float(high), bins + 1, dtype=from_numpy(x.dtype))._array()
+
+
+def _histogram(
+    rows: Tensor, bins: list[Any], ends: Any, weight: Tensor | None, density: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    if not rows.dtype.is_floating_point:
+        raise NotImplementedError(
+            f'"histogramdd" not implemented for {rows.dtype}: convert to a floating type'
+        )
+    x = rows._array()
+    edges, inside, place = [], np.ones(len(x), np.bool_), np.zeros(len(x), np.int64)
+    for k, of_axis in enumerate(bins):
+        line = _edges(x[:, k], of_axis, None if ends is None else ends[2 * k : 2 * k + 2])
+        at = np.searchsorted(line, x[:, k], side="right") - 1
+        at = np.where(x[:, k] == line[-1], len(line) - 2, at)
+        inside &= (at >= 0) & (at < len(line) - 1)
+        place = place * (len(line) - 1) + at
+        edges.append(line)
+    shape = tuple(len(line) - 1 for line in edges)
+    weights = None if weight is None else weight._array().reshape(-1)[inside]
+    counts = np.bincount(place[inside], weights, int(np.prod(shape))).reshape(shape)
+    if density:
+        volume = np.ones(())
+        for line in edges:
+            volume = np.multiply.outer(volume, np.diff(line))
+        counts = counts / (counts.sum() * volume)
+    hist = from_array(np.asarray(counts, x.dtype))
+    return hist, tuple(from_array(np.array(line)) for line in edges)
 
 
 def diff(
@@ -158,3 +288,4 @@ class StatisticsMethods(TensorCore):
     """Tensor's descriptive statistics."""
 
     quantile, histc, diff, cov, corrcoef = quantile, histc, diff, cov, corrcoef
+    nanquantile, histogram = nanquantile, histogram

@@ -25,9 +25,12 @@ from .inplace import overwrite
 from .linear_algebra import ProductMethods
 from .logarithms import LogarithmMethods
 from .norms import NormMethods
+from .numerals import NumeralMethods
 from .operators import OperatorMethods
 from .parts import PartMethods
+from .places import PlaceMethods
 from .pointwise import PointwiseMethods
+from .properties import PropertyMethods
 from .reduce import ReduceMethods
 from .scalars import scalar_of
 from .shape import ShapeMethods
@@ -36,6 +39,7 @@ from .sorting import SortMethods
 from .special import SpecialMethods
 from .statistics import StatisticsMethods
 from .storage import StorageMethods
+from .strided import StridedMethods
 
 
 class Tensor(
@@ -56,6 +60,10 @@ class Tensor(
     SpecialMethods,
     GammaMethods,
     BesselMethods,
+    NumeralMethods,
+    PlaceMethods,
+    PropertyMethods,
+    StridedMethods,
     CopyMethods,
     DrawMethods,
     StorageMethods,
