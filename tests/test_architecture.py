@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "thalweg"
 ROOMS = [
-    ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"], ["optim", "data", "io"],
+    ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"], ["optim", "data", "io", "func"],
     ["vision", "learn", "insight", "distributed", "distributions"], ["compat"], ["cli"], ["testing"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
