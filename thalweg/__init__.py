@@ -488,6 +488,22 @@ from .tensor.typed import (
 )
 from .tensor.written import *  # noqa: F403
 
+_LAZY = {
+    "func": "func",
+    "vmap": "func",
+}  # names, and the room that is loaded when they are asked for
+
+
+def __getattr__(name: str) -> object:
+    """What a plain training does not need, loaded when it is asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'thalweg' has no attribute {name!r}")
+    room = importlib.import_module(f"thalweg.{_LAZY[name]}")
+    found = room if name == _LAZY[name] else getattr(room, name)
+    globals()[name] = found
+    return found
+
+
 float, double, long, int, short = float32, float64, int64, int32, int16
 arctan2, ger, newaxis = atan2, outer, None
 clone, detach = Tensor.clone, Tensor.detach

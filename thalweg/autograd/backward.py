@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..runtime.state import state
 from ..tensor.core import TensorCore
 from ..tensor.node import Node
 from .engine import run_backward
@@ -52,6 +53,8 @@ def _roots(tensors: list[Any], grads: list[Any]) -> list[tuple[Node, int, Any]]:
             )
         elif g.dtype is not t.dtype:
             g = g.to(t.dtype)  # type: ignore[attr-defined]  # every tensor has it
+        if t._levels or (g is not None and g._levels):
+            g = None if g is None else state.here.watch.arriving(t, g)
         roots.append((*edge, g))
     return roots
 
@@ -129,6 +132,9 @@ def grad(
         create_graph=create_graph,
         capture=[t._edge() for t in wanted],
     )
+    if any(t._levels for t in wanted):
+        watch = state.here.watch
+        found = [watch.leaving(t, g) for t, g in zip(wanted, found, strict=True)]
     if materialize_grads:
         return tuple(t.detach() * 0 if g is None else g for t, g in zip(wanted, found, strict=True))
     unused = [k for k, g in enumerate(found) if g is None]

@@ -165,13 +165,14 @@ def run_backward(
     targets = capture
     if accumulate_into is not None:
         targets = [edge for t in accumulate_into if (edge := t._edge()) is not None]
-    values = [(n, nr, None if g is None else g._read()) for n, nr, g in roots]
+    mapped = any([g is not None and g._levels for *_, g in roots])
+    values = [(n, nr, None if g is None or mapped else g._read()) for n, nr, g in roots]
     whole = not create_graph and capture is None and accumulate_into is None
     if whole and len(values) == 1 and walk_again(*values[0], retain_graph):
         return []
     plan = _planned(values, targets)
     only = None if accumulate_into is None else {id(t) for t in accumulate_into}
-    if create_graph or not plan.walk.plain:
+    if create_graph or mapped or not plan.walk.plain:
         if any([node.expand() for node in plan.walk.nodes]):
             plan = _planned(values, targets)
         return walk_slowly(plan.order, roots, retain_graph, create_graph, only, capture)

@@ -33,6 +33,7 @@ def _repeats(module: Any) -> bool:
         and module._repeats
         and "forward" not in module.__dict__
         and not module._hooked
+        and all([p is None or p._is_parameter for p in module._parameters.values()])
     )
 
 
@@ -82,7 +83,13 @@ class Stretch:
         )
 
     def __call__(self, input: Any) -> Any:
-        if not isinstance(input, Tensor) or state.here.eager or not self._is_as_written():
+        here = state.here
+        if (
+            here.eager
+            or here.watch is not None
+            or not isinstance(input, Tensor)
+            or not self._is_as_written()
+        ):
             return self._one_by_one(input)
         aval = input._aval()
         try:

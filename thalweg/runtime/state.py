@@ -25,7 +25,7 @@ default_tier = _default_tier()
 
 
 class ThreadState:
-    """One thread's. ``watch`` lists what is dispatched, if anybody wants to know (tensor/chain.py)."""
+    """One thread's. What is dispatched goes to ``watch``, if anybody wants to know (tensor/chain.py, mapped.py)."""
 
     __slots__ = ("grad", "inference", "tier", "eager", "trace", "watch")
 

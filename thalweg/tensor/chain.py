@@ -20,7 +20,7 @@ from ..runtime.state import state
 from ..runtime.trace import Trace, trie
 from ..runtime.value import Value, number
 from .core import TensorCore
-from .dispatch import NO_TAPE, Tape, tape_of, wrap
+from .dispatch import NO_TAPE, Tape, dispatch, tape_of, wrap
 from .node import Edge, Handle, Node
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[A
         here.trace = trace
         stand_in = wrap(trace.record(_BLANK, (number(0.0),), (aval.shape, aval.dtype))[1][0])
         stand_in._requires_grad = input.requires_grad
-        here.watch = calls
+        here.watch = _listening(calls)
         output = function(stand_in)
     except Exception:  # it comes again where the function is called in earnest
         return None
@@ -259,6 +259,22 @@ def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[A
         here.trace, here.watch = before
     whole = trace.position.depth == 1 + len(calls)
     return _chain_of(calls, stand_in, output) if whole else None
+
+
+def _listening(calls: list[Call]) -> Callable[..., Any]:
+    """As ``dispatch``, with what it was called with and what it gave listed in ``calls``."""
+    here = state.here
+
+    def listen(op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+        here.watch = None
+        try:
+            result = dispatch(op, args, statics)
+        finally:
+            here.watch = listen
+        calls.append((op, args, statics, result))
+        return result
+
+    return listen
 
 
 def _chain_of(calls: list[Call], input: Any, output: Any) -> tuple[ChainOp, list[Any]] | None:

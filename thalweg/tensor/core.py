@@ -59,6 +59,7 @@ class TensorCore:
     _seen: tuple[Value, Value] | None = None
     _leaf_hooks: dict[int, Callable[..., Any]] | None = None
     _inference = False
+    _levels: tuple[Any, ...] = ()  # of vmap, along which it differs (mapped.py)
     _backward: Any = None
     _version_seen = 0
 

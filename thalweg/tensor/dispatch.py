@@ -48,6 +48,8 @@ def wrap(value: Value) -> Tensor:
 
 def alias(source: TensorCore, view: View | None) -> Tensor:
     """A tensor on the same storage through ``view``, without tape."""
+    if source._levels:
+        return state.here.watch.alias(source, view)
     t: Any = _new(_result_class)
     t._storage = source._storage
     t._view = view
@@ -66,7 +68,7 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     """
     here = state.here
     if here.watch is not None:
-        return _watched(op, args, statics)
+        return here.watch(op, args, statics)
     trace, taping = here.trace, here.grad
     generation = trace.generation
     tensor_class = _result_class
@@ -137,18 +139,6 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     t: Any = wrap(values[0])
     t._node = node
     return t
-
-
-def _watched(op: Op, args: tuple[Any, ...], statics: Statics) -> Any:
-    """As ``dispatch``, listed for whoever watches (chain.py)."""
-    here = state.here
-    calls, here.watch = here.watch, None
-    try:
-        result = dispatch(op, args, statics)
-    finally:
-        here.watch = calls
-    calls.append((op, args, statics, result))
-    return result
 
 
 def _node(tape: Tape, args: Any, operands: Any, edges: Any, values: list[Value]) -> Node:
@@ -250,6 +240,8 @@ def derived(
 
     ``numbers`` are operands of ``op`` that may vary from call to call (an offset) without a new graph.
     """
+    if source._levels:
+        return state.here.watch.derived(op, source, view, statics, numbers)
     t: Any = alias(source, view)
     base = source if source._base is None else source._base
     if state.grad and source.requires_grad:
@@ -266,6 +258,8 @@ def derived_parts(
     op: Op, source: Any, views: Sequence[View], statics: Statics
 ) -> tuple[Tensor, ...]:
     """Several views of ``source`` that are one node on the tape, as ``op`` gives them."""
+    if source._levels:
+        return state.here.watch.derived_parts(op, source, views, statics)
     if not (state.grad and source.requires_grad):
         return tuple([derived(op, source, v, statics) for v in views])
     node = view_node(op, source, statics)

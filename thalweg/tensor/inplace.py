@@ -117,6 +117,8 @@ def check_fits(new: Any, aval: Any) -> None:
 
 def put(target: Any, new: Any) -> Any:
     """``assign`` where shape and type are known to fit."""
+    if target._levels or new._levels:
+        return state.here.watch.put(target, new)
     if not (state.grad and (target.requires_grad or new.requires_grad)):
         target._write(new._read())
         return target
