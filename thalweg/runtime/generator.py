@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import rejection
+from .state import state
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -103,6 +104,11 @@ class Generator:
 
     def _words(self, count: int) -> Array:
         """The next ``count`` raw words, uint32."""
+        watch = state.here.watch
+        if watch is not None and watch.levels:
+            raise RuntimeError(
+                "vmap: a random function that vmap does not know was called: draw outside and pass the numbers in"
+            )
         return self._twister().randint(0, 2**32, count, np.uint32)
 
     def _longs(self, count: int) -> Array:

@@ -12,7 +12,7 @@ from ..ops import elementwise as e
 from ..ops.composite import Op, floating, op, promoted
 from .core import TensorCore
 from .creation import from_array
-from .dispatch import dispatch
+from .dispatch import by_example, dispatch
 from .inplace import inplace
 from .pointwise import binary, give
 from .scalars import check_beside
@@ -410,6 +410,7 @@ def nan_to_num(
     return dispatch(_nan_to_num, (input, 0.0 if nan is None else nan, high, low))
 
 
+@by_example
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:

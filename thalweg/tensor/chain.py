@@ -251,7 +251,7 @@ def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[A
         here.trace = trace
         stand_in = wrap(trace.record(_BLANK, (number(0.0),), (aval.shape, aval.dtype))[1][0])
         stand_in._requires_grad = input.requires_grad
-        here.watch = _listening(calls)
+        here.watch = _Listener(calls)
         output = function(stand_in)
     except Exception:  # it comes again where the function is called in earnest
         return None
@@ -261,20 +261,24 @@ def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[A
     return _chain_of(calls, stand_in, output) if whole else None
 
 
-def _listening(calls: list[Call]) -> Callable[..., Any]:
+class _Listener:
     """As ``dispatch``, with what it was called with and what it gave listed in ``calls``."""
-    here = state.here
 
-    def listen(op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+    __slots__ = ("calls",)
+    levels = ()
+
+    def __init__(self, calls: list[Call]) -> None:
+        self.calls = calls
+
+    def __call__(self, op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+        here = state.here
         here.watch = None
         try:
             result = dispatch(op, args, statics)
         finally:
-            here.watch = listen
-        calls.append((op, args, statics, result))
+            here.watch = self
+        self.calls.append((op, args, statics, result))
         return result
-
-    return listen
 
 
 def _chain_of(calls: list[Call], input: Any, output: Any) -> tuple[ChainOp, list[Any]] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .core import TensorCore
+from .dispatch import owned
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -95,7 +96,7 @@ def isreal(input: Tensor) -> Tensor:
 
 def _written(input: Tensor, part: Callable[[Tensor], Tensor], src: Tensor, name: str) -> Tensor:
     """A copy of ``input`` in which ``src`` stands where ``part`` shows."""
-    whole = input.clone()
+    whole = owned(input.clone(), src)
     shown = part(whole)
     if tuple(shown.shape) != tuple(src.shape):
         raise RuntimeError(

@@ -9,6 +9,7 @@ import numpy as np
 from ..ir.dtype import bool_, float32
 from .core import TensorCore
 from .creation import from_array
+from .dispatch import by_example
 from .reduce import axes_of, wrap_dim
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
+@by_example
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements over ``dim`` (all axes by default) are not zero."""
     axes = axes_of(input, dim)
     return from_array(np.asarray(np.count_nonzero(input._array(), axis=axes), np.int64))
 
 
+@by_example
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number occurs, or the sum of its elements' weights.
 
@@ -106,6 +109,7 @@ def unique_consecutive(
     return _chosen([np.moveaxis(rows[first], 0, axis), inverse, counts])
 
 
+@by_example
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
@@ -117,6 +121,7 @@ def isin(
     return from_array(np.asarray(np.isin(a, b, invert=invert)))
 
 
+@by_example
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -161,6 +166,7 @@ def searchsorted(
     return from_array(found.astype(np.int32 if out_int32 else np.int64))
 
 
+@by_example
 def bucketize(
     input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:

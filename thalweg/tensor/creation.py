@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from ..ir import dtype as d
 from ..ir.dtype import DType, get_default_dtype
 from ..runtime.device import Device, as_device
 from ..runtime.recorder import clear_caches, synchronize
+from ..runtime.state import state
 from ..runtime.value import Storage, realized
 from .core import TensorCore, check_differentiable
-from .dispatch import wrap
+from .dispatch import owned, wrap
 from .modes import made_now
 from .scalars import converted, scalar_of
 from .view import View
@@ -285,18 +286,27 @@ def _like(source: TensorCore, dtype: DType | None) -> tuple[tuple[int, ...], DTy
     return tuple(source.shape), dtype or source.dtype
 
 
+def drawn(draw: Callable[..., np.ndarray[Any, Any]], shape: tuple[int, ...], *sources: Any) -> Any:
+    """A tensor of the random numbers that ``draw(shape, *arrays of the sources)`` gives; under ``vmap``, which may
+    want others for each example, all passes here."""
+    watch = state.here.watch
+    if watch is None or not watch.levels:
+        return from_array(np.asarray(draw(shape, *[t._array() for t in sources])))
+    return watch.drawn(draw, shape, sources)
+
+
 def zeros_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
                requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Zeros of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return zeros(shape, dtype=kind, device=device, requires_grad=requires_grad)
+    return owned(zeros(shape, dtype=kind, device=device, requires_grad=requires_grad), input)
 
 
 def ones_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Ones of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return _filled(shape, 1, kind, device, requires_grad)
+    return owned(_filled(shape, 1, kind, device, requires_grad), input)
 
 
 def empty_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
@@ -309,7 +319,7 @@ def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None,
               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """``fill_value`` everywhere, of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return _filled(shape, fill_value, kind, device, requires_grad)
+    return owned(_filled(shape, fill_value, kind, device, requires_grad), input)
 
 
 def arange(

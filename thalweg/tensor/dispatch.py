@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..ir.aval import Aval
@@ -231,6 +232,26 @@ def _tape_at(position: Position, op: Op, wanted: int) -> Tape:
     assert position.graph is not None
     position.tape = tape_of(op, position.graph, wanted)
     return position.tape
+
+
+def owned(new: Tensor, like: TensorCore) -> Tensor:
+    """``new``, made after the pattern of ``like``: with memory of its own for each example where that is mapped
+    (mapped.py)."""
+    return state.here.watch.owned(new, like) if like._levels else new
+
+
+def by_example(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that looks at the numbers of its operands, without gradients: called for each example where one of
+    them is mapped (mapped.py)."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        watch = state.here.watch
+        if watch is None or not watch.levels:
+            return function(*args, **kwargs)
+        return watch.by_example(function, args, kwargs)
+
+    return call
 
 
 def derived(

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Var
-from ..ops.composite import Op, op
+from ..ops.composite import Op
 from ..ops.mapping import map_graph
 from ..runtime.state import state
 from ..runtime.trace import trie
@@ -29,6 +29,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import alias, derived, derived_parts, dispatch, wrap
 from .inplace import put
+from .joining import stack
 from .node import Node
 from .shape import expand, movedim
 from .tensor import Tensor
@@ -118,6 +119,11 @@ class MappedTensor(Tensor):
     def _edge(self) -> tuple[Node, int] | None:
         found: tuple[Node, int] | None = self._inner._edge()
         return found
+
+    def _read(self) -> Value:
+        value = self._storage.value
+        assert value is not None
+        return value
 
     def _write(self, value: Value) -> None:
         n = value.aval.ndim
@@ -267,28 +273,51 @@ class Mapping:
         put(target._inner, inner_of(new, target._levels))
         return target
 
-    def made(self, like: Any, new: Any) -> Any:
-        """``new``, made after the pattern of ``like``, with memory of its own for each example if that is mapped."""
-        levels = like._levels
-        if not levels:
-            return new
-        inner = dispatch(_OWN_COPY, (new,), (tuple(level.size for level in levels),))
-        inner.requires_grad_(new.requires_grad)
+    def owned(self, new: Any, like: Any) -> Any:
+        """See dispatch.py; ``like`` is mapped."""
+        levels = levels_of(new, like)
+        inner = inner_of(new, levels).clone()
+        if new.requires_grad and new.is_leaf:
+            inner = inner.detach().requires_grad_()
         return mapped(inner, levels)
 
-    def drawn(self, draw: Callable[[Shape], Any], shape: Shape, like: Any) -> Any:
-        """Random numbers by ``draw(shape)``, as the innermost level's ``randomness`` says."""
+    def by_example(self, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """See dispatch.py: ``function`` for each example of all levels that an operand has, stacked."""
+        given = [*args, *kwargs.values()]
+        levels = levels_of(*given)
+        if not levels:
+            return function(*args, **kwargs)
+        inner = [
+            inner_of(x, levels).detach() if isinstance(x, TensorCore) and x._levels else None
+            for x in given
+        ]
+        sizes = tuple(level.size for level in levels)
+        found = []
+        for place in np.ndindex(sizes):
+            own = [x if t is None else t[place] for x, t in zip(given, inner, strict=True)]
+            named = dict(zip(kwargs, own[len(args) :], strict=True))
+            found.append(function(*own[: len(args)], **named))
+        whole = stack(found, 0)
+        return mapped(whole.reshape(*sizes, *whole.shape[1:]), levels)
+
+    def drawn(self, draw: Callable[..., Any], shape: Shape, sources: Sequence[Any]) -> Any:
+        """See creation.py: as the levels' ``randomness`` says."""
         here = state.here
-        how = self.levels[-1].randomness
-        if how == "error":
+        if any(level.randomness == "error" for level in self.levels):
             raise RuntimeError(
                 "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
                 "'different' randomness flags on vmap or perform the randomness operation out of vmap"
             )
         levels = tuple([level for level in self.levels if level.randomness == "different"])
+        if not set(levels_of(*sources)) <= set(levels):
+            raise RuntimeError(
+                "Vmap does not currently support same randomness with a batched tensor input: what is drawn from differs "
+                'from example to example: take randomness="different"'
+            )
+        arrays = [np.ascontiguousarray(inner_of(t, levels)._array()) for t in sources]
         here.watch = None
         try:
-            array = draw((*[level.size for level in levels], *shape))
+            array = draw((*[level.size for level in levels], *shape), *arrays)
             return mapped(from_array(np.asarray(array)), levels)
         finally:
             here.watch = self
@@ -313,14 +342,6 @@ class Mapping:
         return mapped(
             movedim(inner, order, list(range(len(order)))), tuple(sorted(unsorted, key=_depth))
         )
-
-
-@op("CloneBackward0")
-def _own_copy(x: Var, sizes: Shape) -> Var:
-    return x.broadcast_to((*sizes, *x.shape))
-
-
-_OWN_COPY = _own_copy
 
 
 def under_way() -> Levels:

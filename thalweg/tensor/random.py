@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from ..runtime import generator as g
 from ..runtime.device import as_device
 from ..runtime.generator import Generator, default_generator
 from .core import TensorCore
-from .creation import DeviceLike, from_array, size_of
+from .creation import DeviceLike, drawn, from_array, size_of
 from .dispatch import dispatch
 from .inplace import check_writable, overwrite
+from .shape import broadcast_tensors, expand
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -32,6 +34,11 @@ def _floating(dtype: DType | None, name: str) -> np.dtype[Any]:
     return kind.numpy
 
 
+def wanting(found: Any, requires_grad: bool) -> Any:
+    """``found``, just drawn, as a leaf that wants a gradient if so."""
+    return found.requires_grad_() if requires_grad else found
+
+
 def rand(
     *size: Any,
     generator: Generator | None = None,
@@ -44,7 +51,8 @@ def rand(
     """Uniform in [0, 1), of the given size."""
     as_device(device)
     kind = _floating(dtype, "rand")
-    return from_array((generator or default_generator).random(size_of(size), kind), requires_grad)
+    source = generator or default_generator
+    return wanting(drawn(lambda shape: source.random(shape, kind), size_of(size)), requires_grad)
 
 
 def randn(
@@ -59,9 +67,9 @@ def randn(
     """Standard normal, of the given size."""
     as_device(device)
     kind = _floating(dtype, "randn")
-    return from_array(
-        (generator or default_generator).normal(size_of(size), dtype=kind), requires_grad
-    )
+    source = generator or default_generator
+    found = drawn(lambda shape: source.normal(shape, dtype=kind), size_of(size))
+    return wanting(found, requires_grad)
 
 
 def randint(
@@ -81,9 +89,9 @@ def randint(
     if size is None:
         low, high, size = 0, low, high
     kind = (dtype or d.int64).numpy
-    return from_array(
-        (generator or default_generator).integers(low, high, size_of((size,)), kind), requires_grad
-    )
+    source = generator or default_generator
+    found = drawn(lambda shape: source.integers(low, high, shape, kind), size_of((size,)))
+    return wanting(found, requires_grad)
 
 
 def randperm(
@@ -92,7 +100,13 @@ def randperm(
     """(n,) the numbers 0 to n-1 in random order."""
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
-    return from_array((generator or default_generator).permutation(n).astype(dtype.numpy))
+    source = generator or default_generator
+
+    def draw(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        rows = [source.permutation(n).astype(dtype.numpy) for _ in range(prod(shape[:-1]))]
+        return np.stack(rows).reshape(shape) if rows else np.zeros(shape, dtype.numpy)
+
+    return drawn(draw, (n,))
 
 
 def rand_like(
@@ -152,19 +166,21 @@ def normal(
 ) -> Tensor:  # fmt: skip
     """Normal; ``mean`` and ``std`` are numbers (with ``size``) or tensors that broadcast."""
     as_device(device)
+    source = generator or default_generator
     if size is not None:
-        found = (generator or default_generator).normal(
-            size_of((size,)), mean, std, _floating(dtype, "normal")
-        )
-        return from_array(found, requires_grad)
-    mean_array, std_array = (
-        x._array() if isinstance(x, TensorCore) else np.asarray(x, np.float32) for x in (mean, std)
-    )
-    shape = np.broadcast_shapes(mean_array.shape, std_array.shape)
-    draws = (generator or default_generator).normal(
-        shape, dtype=np.result_type(mean_array, std_array)
-    )
-    result = from_array(draws * std_array + mean_array)
+        kind = _floating(dtype, "normal")
+        found = drawn(lambda shape: source.normal(shape, mean, std, kind), size_of((size,)))
+        return wanting(found, requires_grad)
+    given = [
+        x if isinstance(x, TensorCore) else from_array(np.asarray(x, np.float32))
+        for x in (mean, std)
+    ]
+    parts = broadcast_tensors(*given)
+
+    def draw(shape: tuple[int, ...], means: Any, stds: Any) -> Any:
+        return source.normal(shape, dtype=np.result_type(means, stds)) * stds + means
+
+    result = drawn(draw, tuple(parts[0].shape), *parts)
     sources = [x for x in (mean, std) if isinstance(x, TensorCore)]
     if not any(x.requires_grad for x in sources):
         return result
@@ -176,11 +192,12 @@ def bernoulli(
     input: TensorCore, p: float | None = None, *, generator: Generator | None = None
 ) -> Tensor:
     """1 with the probability that each element of ``input`` gives (or ``p``), else 0."""
-    source = generator or default_generator
+    source, kind = generator or default_generator, input.dtype.numpy
     if p is not None:
-        return from_array(source.bernoulli(p, tuple(input.shape)).astype(input.dtype.numpy))
+        return drawn(lambda shape: source.bernoulli(p, shape).astype(kind), tuple(input.shape))
     _floating(input.dtype, "bernoulli")
-    result = from_array(source.bernoulli_array(input._array()).astype(input.dtype.numpy))
+    shape = tuple(input.shape)
+    result = drawn(lambda _, array: source.bernoulli_array(array).astype(kind), shape, input)
     return dispatch(_BERNOULLI, (input, result)) if input.requires_grad else result
 
 
@@ -196,22 +213,29 @@ def multinomial(
     Raises:
         RuntimeError: negative, infinite or NaN weights, a row of zeros, or more samples than weights.
     """
-    weights = input._array()
-    if weights.ndim not in (1, 2):
-        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {list(weights.shape)}")
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {list(input.shape)}")
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
-    if not replacement and num_samples > weights.shape[-1]:
+    if not replacement and num_samples > input.shape[-1]:
         raise RuntimeError(
-            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} of {weights.shape[-1]}"
+            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} of {input.shape[-1]}"
         )
+    source = generator or default_generator
+
+    def draw(_: Any, weights: Any) -> Any:
+        _check_weights(weights)
+        return source.multinomial(weights, num_samples, replacement)
+
+    return drawn(draw, (), input)
+
+
+def _check_weights(weights: np.ndarray[Any, Any]) -> None:
+    """RuntimeError where indices cannot be drawn in proportion to these."""
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(-1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    return from_array(
-        (generator or default_generator).multinomial(weights, num_samples, replacement)
-    )
 
 
 def get_rng_state() -> Tensor:
@@ -234,10 +258,15 @@ def manual_seed(seed: int) -> Generator:
 class RandomMethods(TensorCore):
     """Tensor's methods that fill it with random numbers, in place."""
 
-    def _fill(self, draw: Any, generator: Generator | None, node: str) -> Any:
+    def _fill(self, draw: Any, generator: Generator | None, node: str, *sources: Any) -> Any:
         check_writable(self)
-        array = draw(generator or default_generator, tuple(self.shape), self.dtype.numpy)
-        return overwrite(self, from_array(np.asarray(array, self.dtype.numpy)), node)
+        source, kind = generator or default_generator, self.dtype.numpy
+        found = drawn(
+            lambda shape, *arrays: np.asarray(draw(source, shape, kind, *arrays), kind),
+            tuple(self.shape),
+            *sources,
+        )
+        return overwrite(self, found, node)
 
     def uniform_(
         self, a: float = 0, b: float = 1, *, generator: Generator | None = None, **names: float
@@ -263,11 +292,13 @@ class RandomMethods(TensorCore):
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Fill with 1 with probability ``p``, else 0."""
         if isinstance(p, TensorCore):
-            chances = np.broadcast_to(p._array(), tuple(self.shape))
             return self._fill(
-                lambda source, shape, kind: source.bernoulli_array(np.ascontiguousarray(chances)),
+                lambda source, shape, kind, chances: source.bernoulli_array(
+                    np.ascontiguousarray(chances)
+                ),
                 generator,
                 "BernoulliBackward2",
+                expand(p, tuple(self.shape)),  # type: ignore[arg-type]
             )
         return self._fill(
             lambda source, shape, kind: source.bernoulli(p, shape), generator, "BernoulliBackward2"

@@ -429,6 +429,9 @@ def as_strided(
         raise RuntimeError("mismatch in length of strides and shape")
     layout = input._layout()
     offset = layout.offset if storage_offset is None else storage_offset
+    if input._levels:
+        dense = (shape, strides, offset - layout.offset)
+        return dispatch(_as_strided, (contiguous(input),), dense)
     reach = offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     have = input._storage.aval.size
     if 0 not in shape and reach > have:

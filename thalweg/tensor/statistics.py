@@ -11,6 +11,7 @@ from ..ir.dtype import from_numpy
 from . import return_types
 from .core import TensorCore
 from .creation import from_array, linspace
+from .dispatch import by_example
 from .joining import cat
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def _interpolated_numbers(lines: Tensor, shares: Any, interpolation: str) -> Ten
     return below.lerp(above, part.to(lines.dtype)).movedim(-1, 0)
 
 
+@by_example
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of ``bins`` equal parts of [min, max]: (*) gives (bins,).
 

@@ -15,7 +15,7 @@ from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
-from .dispatch import set_result_class
+from .dispatch import owned, set_result_class
 from .draws import DrawMethods
 from .einsum import NamedProductMethods
 from .exchange import ExchangeMethods
@@ -135,7 +135,7 @@ class Tensor(
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         """A new tensor of ``data``, in this tensor's type by default."""
-        return from_array(infer_array(data, dtype or self.dtype), requires_grad)
+        return owned(from_array(infer_array(data, dtype or self.dtype), requires_grad), self)
 
     def new_zeros(
         self, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
@@ -164,7 +164,8 @@ class Tensor(
         """``fill_value`` everywhere, in this tensor's type by default."""
         as_device(device)
         sizes = size_of(tuple(size) if isinstance(size, tuple | list) else (size,))
-        return from_array(np.full(sizes, scalar_of(fill_value, dtype or self.dtype)), requires_grad)
+        made = from_array(np.full(sizes, scalar_of(fill_value, dtype or self.dtype)), requires_grad)
+        return owned(made, self)
 
 
 set_result_class(Tensor)

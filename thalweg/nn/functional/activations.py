@@ -17,7 +17,7 @@ from ...ops.movement import slice_
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
 from ...tensor import pointwise as p
-from ...tensor.creation import from_array
+from ...tensor.creation import drawn
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import assign
 from ...tensor.softmax import chosen_axis, log_softmax, softmax
@@ -291,8 +291,11 @@ def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """A sample of the Gumbel-softmax distribution; (..., C) in, the same out. Source: Jang et al. 2017."""
-    draws = default_generator.exponential(tuple(logits.shape), 1.0, logits.dtype.numpy)
-    noise = -from_array(draws).log()
+    kind = logits.dtype.numpy
+    draws = drawn(
+        lambda shape: default_generator.exponential(shape, 1.0, kind), tuple(logits.shape)
+    )
+    noise = -draws.log()
     soft = softmax((logits + noise) / tau, dim)
     if not hard:
         return soft

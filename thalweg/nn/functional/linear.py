@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...ir.builder import Var
@@ -12,8 +14,8 @@ from ...ops.lookup import take_rows
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
 from ...tensor.arithmetic import mul
-from ...tensor.creation import from_array
-from ...tensor.dispatch import dispatch
+from ...tensor.creation import drawn, from_array
+from ...tensor.dispatch import by_example, dispatch
 from ...tensor.linear_algebra import multiplied
 
 __all__ = [
@@ -134,6 +136,7 @@ def embedding(
     return dispatch(_embedding, (weight, input), (padding_idx,))
 
 
+@by_example
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """1 at each class number, 0 elsewhere.
 
@@ -172,8 +175,14 @@ def _check_probability(p: float) -> None:
 
 def _noise(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
     """1 / (1 - p) with probability 1 - p, else 0."""
-    kept = default_generator.bernoulli(1 - p, shape).astype(like.dtype.numpy)
-    return from_array(kept if p == 1 else kept / like.dtype.numpy.type(1 - p))
+    kind = like.dtype.numpy
+
+    def draw(shape: tuple[int, ...]) -> Any:
+        kept = default_generator.bernoulli(1 - p, shape).astype(kind)
+        return kept if p == 1 else kept / kind.type(1 - p)
+
+    noise: Tensor = drawn(draw, shape)
+    return noise
 
 
 def _noise_along(input: Tensor, p: float) -> Tensor:
@@ -258,5 +267,5 @@ def alpha_dropout(
         return input
     if p == 1:
         return input * 0
-    kept = from_array(default_generator.bernoulli(1 - p, tuple(input.shape)))
+    kept = drawn(lambda shape: default_generator.bernoulli(1 - p, shape), tuple(input.shape))
     return dispatch(_alpha_dropout, (input, kept), (p,))

@@ -11,6 +11,7 @@ from ...ops import elementwise as e
 from ...ops.composite import Op, op
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
+from ...tensor.inplace import put
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
@@ -113,8 +114,13 @@ def batch_norm(
     if running_mean is None or running_var is None:
         return results
     out, new_mean, new_var = results
-    running_mean._write(new_mean._read())
-    running_var._write(new_var._read())
+    if not set(new_mean._levels) <= set(running_mean._levels):
+        raise ValueError(
+            "vmap: Batch Norm got a batched tensor as input while the running_mean or running_var, which will be updated "
+            "in place, were not batched: leave running statistics out, or call eval()"
+        )
+    for running, new in ((running_mean, new_mean), (running_var, new_var)):
+        put(running, new.detach())
     return out
 
 
