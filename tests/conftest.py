@@ -20,7 +20,7 @@ from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
 from thalweg.tensor import dispatch
 
-TABLES = {"ops", "tensor", "autograd", "nn", "optim", "books", "conformance"}
+TABLES = {"ops", "tensor", "autograd", "func", "nn", "optim", "books", "conformance"}
 BOTH = ("interpret", "native")
 _at_once = dispatch._at_once
 

@@ -132,10 +132,10 @@ class Recorded:
         return seeds, self.back(seeds, create_graph=True)
 
     def forth(self, tangents: Sequence[Any]) -> list[Any]:
-        """For each output the sum over sources of Jacobian times tangent."""
+        """For each output the sum over sources of Jacobian times tangent; None for a tangent of zero."""
         seeds, sums = self.linear
         pairs = zip(sums, tangents, strict=True)
-        used = [(s, t) for s, t in pairs if s.requires_grad]
+        used = [(s, t) for s, t in pairs if t is not None and s.requires_grad]
         ends = [seed for seed in seeds if seed is not None]
         found: Iterable[Any] = [None] * len(ends)
         if used and ends:

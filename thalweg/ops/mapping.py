@@ -83,7 +83,10 @@ def map_graph(
         for slot, x in zip(outs, many, strict=True):
             place[slot] = x, any(which)
     found = [place[slot] for slot in graph.outputs]
-    return [x if m else x.broadcast_to((size, *x.shape)) for x, m in found]
+    results = [x if m else x.broadcast_to((size, *x.shape)) for x, m in found]
+    for x, aval in zip(results, graph.out_avals(), strict=True):
+        assert x.shape == (size, *aval.shape), f"mapped: {x} for {aval} and {size} examples"
+    return results
 
 
 def _mapped(batch: Batch, operands: tuple[Var, ...], statics: Statics) -> Any:
@@ -364,7 +367,7 @@ def _take_rows(batch: Batch, table: Var, places: Var, skip: int | None) -> Any:
     found = _index(pair, table, places, axis=0, signed=False)
     if skip is None:
         return found
-    skipped = batch.lined(places, 1, places.ndim).eq(skip)
+    skipped = places.eq(skip)
     return where(skipped.reshape((*skipped.shape, 1)), detached(found), found)
 
 
