@@ -108,18 +108,26 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``; no ``grad`` is touched.
 
+    With ``is_grads_batched`` each of ``grad_outputs`` has an axis of B more in front, and so have the results.
+
     Raises:
         RuntimeError: an input does not require grad, or was not used and ``allow_unused`` is not set.
     """
-    if is_grads_batched:
-        raise NotImplementedError(
-            "autograd.grad: is_grads_batched is not supported: call grad once for each row"
-        )
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     listed, wanted = _listed(outputs), _listed(inputs)
+    if is_grads_batched:
+        return _in_batch(
+            listed,
+            wanted,
+            grad_outputs,
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
+        )
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     grads = _gradients(listed, grad_outputs)
@@ -144,6 +152,27 @@ def grad(
             "allow_unused=True if this is the desired behavior."
         )
     return tuple(found)
+
+
+def _in_batch(outputs: list[Any], inputs: list[Any], grads: Any, **options: Any) -> tuple[Any, ...]:
+    """``grad`` for a batch of gradients of the outputs: (B, *) for an output (*)."""
+    from ..tensor.mapped import Level, entered, left, mapping, under_way
+
+    rows = [g for g in _gradients(outputs, grads) if g is not None]
+    if len(rows) < len(outputs):
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
+    for k, (t, g) in enumerate(zip(outputs, rows, strict=True)):
+        if tuple(g.shape[1:]) != tuple(t.shape) or g.shape[0] != rows[0].shape[0]:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{k}] has a shape of {list(g.shape[1:])} and "
+                f"output[{k}] has a shape of {list(t.shape)}, in a batch of {rows[0].shape[0]}"
+            )
+    level = Level(rows[0].shape[0], "error")
+    with mapping((*under_way(), level)):
+        found = grad(outputs, inputs, [entered(g, 0, level) for g in rows], **options)
+    return tuple(None if g is None else left(g, 0, level) for g in found)
 
 
 def _backward_method(

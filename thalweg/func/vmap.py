@@ -8,8 +8,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from ..tensor.joining import cat
-from ..tensor.mapped import RANDOMNESS, Level, inner_of, mapped, mapping, under_way
-from ..tensor.shape import expand, movedim
+from ..tensor.mapped import RANDOMNESS, Level, entered, left, mapping, under_way
 from .pytree import Structure, flatten, spread_over, unflatten
 
 Dims = Any  # an int or None for all, or such in containers as the arguments' or the results'
@@ -134,7 +133,7 @@ class _Call:
         with mapping((*under_way(), level)):
             args = unflatten(
                 [
-                    t if dim is None else _entered(t, dim, level)
+                    t if dim is None else entered(t, dim, level)
                     for t, dim in zip(leaves, self.dims, strict=True)
                 ],
                 self.given,
@@ -180,11 +179,7 @@ class _Call:
                     "differs from example to example"
                 )
             return t
-        if inside:
-            stacked = mapped(inner_of(t, t._levels), t._levels[:-1])
-        else:
-            stacked = expand(t, level.size, *t.shape)
-        return movedim(stacked, 0, dim) if dim else stacked
+        return left(t, dim, level)
 
 
 def _axis(where: str, t: Any, dim: Any) -> int | None:
@@ -207,10 +202,3 @@ def _axis(where: str, t: Any, dim: Any) -> int | None:
             f"in_dim to satisfy -{rank} <= in_dim < {rank}."
         )
     return dim % rank
-
-
-def _entered(t: Any, dim: int, level: Level) -> Any:
-    """``t`` as one example sees it: without its axis ``dim``."""
-    lead = len(t._levels)
-    inner = movedim(inner_of(t, t._levels), lead + dim, lead)
-    return mapped(inner, (*t._levels, level))

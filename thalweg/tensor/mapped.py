@@ -365,3 +365,19 @@ def mapping(levels: Levels) -> Iterator[None]:
 def spread(t: Any, levels: Levels) -> Any:
     """``t`` as a tensor of its own for each example of all ``levels``."""
     return mapped(inner_of(t, levels), levels)
+
+
+def entered(t: Any, dim: int, level: Level) -> Any:
+    """``t`` as one example sees it: without its axis ``dim``, a nonnegative number, which ``level`` maps."""
+    lead = len(t._levels)
+    inner = movedim(inner_of(t, t._levels), lead + dim, lead)
+    return mapped(inner, (*t._levels, level))
+
+
+def left(t: Any, dim: int, level: Level) -> Any:
+    """``t`` outside of ``level``: with an axis ``dim`` more, over which it is spread if it has no such level."""
+    if level in t._levels:
+        whole = mapped(t._inner, t._levels[:-1])
+    else:
+        whole = expand(t, level.size, *t.shape)
+    return movedim(whole, 0, dim) if dim else whole
