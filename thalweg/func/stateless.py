@@ -145,3 +145,14 @@ def _stacked(states: list[dict[str, Any]]) -> dict[str, Any]:
         whole = stack([state[name].detach() for state in states], 0)
         found[name] = whole.requires_grad_(first.requires_grad)
     return found
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Take the running statistics from ``root`` and all modules in it that normalize by batches, so that they always go
+    by the batch at hand, and may be called under ``vmap``; gives ``root``."""
+    for module in root.modules():
+        if getattr(module, "track_running_stats", False):
+            module.track_running_stats = False
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                module._buffers[name] = None
+    return root

@@ -115,9 +115,9 @@ def batch_norm(
         return results
     out, new_mean, new_var = results
     if not set(new_mean._levels) <= set(running_mean._levels):
-        raise ValueError(
-            "vmap: Batch Norm got a batched tensor as input while the running_mean or running_var, which will be updated "
-            "in place, were not batched: leave running statistics out, or call eval()"
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+            "place, were not batched: leave running statistics out, or call eval()"
         )
     for running, new in ((running_mean, new_mean), (running_var, new_var)):
         put(running, new.detach())
