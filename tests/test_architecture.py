@@ -23,6 +23,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RECORD_TABLES = set((PACKAGE / "ops").glob("*.py")) - {PACKAGE / "ops" / "composite.py"}
 LATE_IMPORTS = {
     "thalweg/autograd/backward.py": "vmap loads when a batch of gradients is asked for",
+    "thalweg/autograd/function.py": "what goes with vmap loads when it is under way",
     "thalweg/runtime/program.py": "the compiler loads when a loop has come round",
     "thalweg/cli/__init__.py": "typer and rich load only when the command runs",
     "thalweg/cli/app.py": "rich loads only when a training runs",

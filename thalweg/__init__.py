@@ -490,6 +490,8 @@ from .tensor.written import *  # noqa: F403
 
 _LAZY = {
     "func": "func",
+    "is_anomaly_check_nan_enabled": "autograd.anomaly",
+    "is_anomaly_enabled": "autograd.anomaly",
     "vmap": "func",
 }  # names, and the room that is loaded when they are asked for
 

@@ -10,6 +10,7 @@ from ..tensor.core import TensorCore
 from ..tensor.node import Node
 from .engine import run_backward
 from .fast_road import walk_again
+from .slow_road import anomaly
 
 Tensors = TensorCore | Sequence[TensorCore]
 
@@ -77,6 +78,12 @@ def backward(
     Raises:
         RuntimeError: nothing here requires grad, or the graph was freed by an earlier ``backward``.
     """
+    watch = state.here.watch
+    if watch is not None and watch.levels:
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use func.grad or func.vjp "
+            "instead or call backward() outside of functorch transforms: this is vmap"
+        )
     listed = _listed(tensors)
     if not listed:
         return
@@ -182,7 +189,8 @@ def _backward_method(
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
-    if gradient is None and inputs is None and not create_graph and self._base is None:
+    short = gradient is None and inputs is None and not create_graph and self._base is None
+    if short and not self._levels and not anomaly.enabled:
         root, nr = self._node, self._nr  # the short way of a scalar loss in a loop
         scalar = root is not None and root.avals[nr].size == 1
         if scalar and walk_again(root, nr, None, bool(retain_graph)):

@@ -21,7 +21,7 @@ from ..tensor.core import TensorCore
 from ..tensor.dispatch import wrap
 from ..tensor.node import AccumulateGrad, Node
 from .fast_road import remember, walk_again
-from .slow_road import FREED, walk_slowly
+from .slow_road import FREED, anomaly, walk_slowly
 from .structure import BACKWARD, OUTPUTS, Structure
 
 _stamp = attrgetter("stamp")
@@ -168,11 +168,12 @@ def run_backward(
     mapped = any([g is not None and g._levels for *_, g in roots])
     values = [(n, nr, None if g is None or mapped else g._read()) for n, nr, g in roots]
     whole = not create_graph and capture is None and accumulate_into is None
+    whole = whole and not anomaly.enabled
     if whole and len(values) == 1 and walk_again(*values[0], retain_graph):
         return []
     plan = _planned(values, targets)
     only = None if accumulate_into is None else {id(t) for t in accumulate_into}
-    if create_graph or mapped or not plan.walk.plain:
+    if create_graph or mapped or anomaly.enabled or not plan.walk.plain:
         if any([node.expand() for node in plan.walk.nodes]):
             plan = _planned(values, targets)
         return walk_slowly(plan.order, roots, retain_graph, create_graph, only, capture)

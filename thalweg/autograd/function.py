@@ -48,11 +48,12 @@ class FunctionCtx:
 class _FunctionNode(Node):
     """The tape node of a custom Function."""
 
-    __slots__ = ("ctx", "function", "like")
+    __slots__ = ("ctx", "function", "levelled")
 
     plain = False
     ctx: FunctionCtx
     function: type[Function]
+    levelled: Any  # under vmap (mapped_function.py)
 
     def free(self) -> None:
         self.ctx._saved = None
@@ -63,8 +64,10 @@ class _FunctionNode(Node):
             incoming = [
                 zeros_of(a) if g is None else g for g, a in zip(incoming, self.avals, strict=True)
             ]
-        given = self.function.backward(self.ctx, *incoming)
-        grads = list(given) if isinstance(given, tuple | list) else [given]
+        if self.levelled is None:
+            grads = self._backward(incoming)
+        else:
+            grads = self.levelled.backward(self._backward, incoming)
         while len(grads) > len(self.next) and grads[-1] is None:
             grads.pop()
         if len(grads) != len(self.next):
@@ -74,9 +77,19 @@ class _FunctionNode(Node):
             )
         return grads
 
+    def _backward(self, incoming: list[Any]) -> list[Any]:
+        given = self.function.backward(self.ctx, *incoming)
+        return list(given) if isinstance(given, tuple | list) else [given]
+
 
 class Function:
-    """Base class: ``forward(ctx, *args)`` and ``backward(ctx, *grads)`` as static methods; call ``apply``."""
+    """Base class: ``forward(ctx, *args)`` and ``backward(ctx, *grads)`` as static methods; call ``apply``.
+
+    With a static method ``setup_context(ctx, inputs, output)`` it is ``forward(*args)``. Under ``vmap`` these see one
+    example; or a static method ``vmap(info, in_dims, *args)`` gives (output, where its batch is) for the whole batch.
+    """
+
+    generate_vmap_rule = False
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -94,6 +107,11 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` and note this function on the tape."""
+        mapped = any(isinstance(a, TensorCore) and a._levels for a in args)
+        if mapped and hasattr(cls, "vmap"):
+            from .mapped_function import by_own_rule
+
+            return by_own_rule(cls, args)
         ctx = FunctionCtx()
         tensors = [a for a in args if isinstance(a, TensorCore)]
         taped = state.grad and any(t.requires_grad for t in tensors)
@@ -118,10 +136,14 @@ class Function:
         many = results if isinstance(results, tuple) else (results,)
         edges = tuple(a._edge() if isinstance(a, TensorCore) else None for a in args)
         outputs = [r for r in many if isinstance(r, TensorCore)]
-        node: Any = _FunctionNode.kind(f"{cls.__name__}Backward")(
-            None, edges, (), tuple(t._aval() for t in outputs)
-        )
-        node.ctx, node.function = ctx, cls
+        avals = tuple((t._inner if t._levels else t)._aval() for t in outputs)  # type: ignore[attr-defined]
+        node: Any = _FunctionNode.kind(f"{cls.__name__}Backward")(None, edges, (), avals)
+        node.ctx, node.function, node.levelled = ctx, cls, None
+        if any(t._levels for t in (*outputs, *args) if isinstance(t, TensorCore)):
+            from .mapped_function import Levelled
+
+            operands = [a._levels if isinstance(a, TensorCore) else () for a in args]
+            node.levelled = Levelled(operands, [t._levels for t in outputs])
         wrapped = []
         nr = 0
         for r in many:

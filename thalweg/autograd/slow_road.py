@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..runtime.state import state
 from ..runtime.value import Value
 from ..tensor.core import TensorCore
 from ..tensor.dispatch import dispatch, wrap
+from ..tensor.modes import no_grad
 from ..tensor.node import AccumulateGrad, Node
 
 Place = tuple[Node, int]
@@ -21,6 +24,44 @@ FREED = (
     "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
     "saved tensors after calling backward."
 )
+
+
+class Anomaly:
+    """Whether the walk looks for NaN and tells the line of the forward pass (anomaly.py)."""
+
+    enabled = False
+    check_nan = True
+
+
+anomaly = Anomaly()
+walks: list[set[Node]] = []  # the nodes of those under way
+TRACEBACK = "traceback_"
+
+
+class Packed:
+    """What a hook gave for a saved Value (graph.py)."""
+
+    __slots__ = ("held", "aval", "unpack")
+
+    def __init__(
+        self, value: Value, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]
+    ) -> None:
+        with no_grad():
+            self.held = pack(wrap(value))
+        self.aval, self.unpack = value.aval, unpack
+
+    def value(self) -> Value:
+        """The Value again; TypeError or RuntimeError where the hook gives something else."""
+        found = self.unpack(self.held)
+        if not isinstance(found, TensorCore):
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found)}"
+            )
+        if found._aval().shape != self.aval.shape or found.dtype is not self.aval.dtype:
+            raise RuntimeError(
+                f"saved_tensors_hooks: unpack_hook gave {found.dtype} of shape {list(found.shape)} for {self.aval}"
+            )
+        return found._read()
 
 
 def tape_op(tape: Vjp, name: str) -> Op:
@@ -39,8 +80,10 @@ def tape_op(tape: Vjp, name: str) -> Op:
     return result
 
 
-def _saved_tensor(node: Node, value: Value, position: int, create_graph: bool) -> Any:
+def _saved_tensor(node: Node, value: Any, position: int, create_graph: bool) -> Any:
     """A saved Value as a tensor; with its own history where gradients of gradients are asked for."""
+    if isinstance(value, Packed):
+        value = value.value()
     tensor = wrap(value)
     if not create_graph or node.vjp is None:
         return tensor
@@ -93,12 +136,33 @@ def walk_slowly(
     """As ``run_backward``, visiting one node after another."""
     before = state.grad
     state.grad = create_graph
+    walks.append(set(order))
     try:
         return _walk(order, roots, retain_graph, create_graph, only, capture)
     finally:
+        walks.pop()
         state.grad = before
         if not state.eager:
             state.trace.backward = True
+
+
+def _guarded(node: Node, incoming: list[Any], create_graph: bool) -> list[Any]:
+    """``apply_node``, with the line of the forward pass where it fails or gives NaN."""
+    try:
+        outgoing = apply_node(node, incoming, create_graph)
+        if anomaly.check_nan:
+            for k, g in enumerate(outgoing):
+                if g is not None and np.isnan((g._inner if g._levels else g)._array()).any():
+                    raise RuntimeError(
+                        f"Function '{node.name()}' returned nan values in its {k}th output."
+                    )
+    except Exception:
+        made = node.metadata.get(TRACEBACK, "")
+        lines = f"Traceback of forward call that caused the error:\n{made}"
+        absent = "No forward pass information available. Enable detect anomaly during forward pass for more information."
+        warnings.warn(f"Error detected in {node.name()}. {lines if made else absent}", stacklevel=2)
+        raise
+    return outgoing
 
 
 def _walk(
@@ -127,7 +191,7 @@ def _walk(
             continue
         if not any(e is not None and e[0] in within for e in node.next):
             continue
-        outgoing = apply_node(node, incoming, create_graph)
+        outgoing = (_guarded if anomaly.enabled else apply_node)(node, incoming, create_graph)
         if node.hooks:
             outgoing = _after(node, outgoing, incoming)
         for edge, g in zip(node.next, outgoing, strict=False):

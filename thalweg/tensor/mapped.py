@@ -12,7 +12,7 @@ example to example: it is an error.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,7 +90,15 @@ class MappedTensor(Tensor):
 
     _inner: Any
 
-    _node = _of_inner("grad_fn")
+    @property
+    def _node(self) -> Node | None:
+        found: Node | None = self._inner.grad_fn
+        return found
+
+    @_node.setter
+    def _node(self, node: Node | None) -> None:
+        self._inner._node = node
+
     _nr = _of_inner("_nr")
     _requires_grad = _of_inner("_requires_grad")
     _base = _of_inner("_base")
@@ -170,11 +178,12 @@ def inner_of(t: Any, levels: Levels) -> Any:
 
 def levels_of(*tensors: Any) -> Levels:
     """All levels of ``tensors`` (what is no tensor has none), the outer ones first."""
-    found: dict[Level, None] = {}
-    for t in tensors:
-        if isinstance(t, TensorCore):
-            found.update(dict.fromkeys(t._levels))
-    return tuple(sorted(found, key=_depth))
+    return sorted_levels(level for t in tensors if isinstance(t, TensorCore) for level in t._levels)
+
+
+def sorted_levels(levels: Iterable[Level]) -> Levels:
+    """Each once, the outer ones first."""
+    return tuple(sorted(dict.fromkeys(levels), key=_depth))
 
 
 class MappedOp(Op):
@@ -322,26 +331,35 @@ class Mapping:
         finally:
             here.watch = self
 
-    # Gradients
+    # Gradients, for autograd, which need not load this module
 
     def arriving(self, t: Any, g: Any) -> Any:
-        """A gradient ``g`` of ``t`` as one of the tensor behind ``t``; mapped if it has levels that ``t`` lacks."""
-        levels, own = levels_of(t, g), t._levels
-        inner = inner_of(g, levels)
-        others = tuple([level for level in levels if level not in own])
-        order = [levels.index(level) for level in (*others, *own)]
-        return mapped(movedim(inner, order, list(range(len(order)))), others)
+        """See below."""
+        return arriving(t._levels, g)
 
     def leaving(self, t: Any, g: Any) -> Any:
-        """What ``arriving`` was given, for what it gave."""
-        if g is None:
-            return None
-        inner, levels = (g._inner, g._levels) if g._levels else (g, ())
-        unsorted = (*levels, *t._levels)
-        order = [unsorted.index(level) for level in sorted(unsorted, key=_depth)]
-        return mapped(
-            movedim(inner, order, list(range(len(order)))), tuple(sorted(unsorted, key=_depth))
-        )
+        """See below."""
+        return leaving(t._levels, g)
+
+
+def arriving(own: Levels, g: Any) -> Any:
+    """A gradient ``g`` of a tensor that has the levels ``own`` as one of the tensor behind it: with an axis for each,
+    and mapped if it has other levels."""
+    levels = sorted_levels((*own, *g._levels))
+    others = tuple([level for level in levels if level not in own])
+    order = [levels.index(level) for level in (*others, *own)]
+    return mapped(movedim(inner_of(g, levels), order, list(range(len(order)))), others)
+
+
+def leaving(own: Levels, g: Any) -> Any:
+    """What ``arriving`` was given, for what it gave; None for None."""
+    if g is None:
+        return None
+    unsorted = (*g._levels, *own)
+    levels = sorted_levels(unsorted)
+    order = [unsorted.index(level) for level in levels]
+    inner = g._inner if g._levels else g
+    return mapped(movedim(inner, order, list(range(len(order)))), levels)
 
 
 def under_way() -> Levels:

@@ -138,3 +138,25 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether inference mode is on."""
     return state.inference
+
+
+class set_multithreading_enabled:
+    """Accepted at once, or as a context manager until its end: the walk backward is one thread's, kernels share out
+    their own work."""
+
+    enabled: ClassVar[bool] = True
+
+    def __init__(self, mode: bool) -> None:
+        self._before = type(self).enabled
+        type(self).enabled = bool(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        type(self).enabled = self._before
+
+
+def is_multithreading_enabled() -> bool:
+    """What ``set_multithreading_enabled`` was told last."""
+    return set_multithreading_enabled.enabled
