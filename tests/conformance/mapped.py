@@ -21,8 +21,8 @@ import thalweg as tw
 from . import harness
 
 MAPPED = Path(__file__).with_name("mapped.txt")
-EXAMPLES = 3
-MOST_SAMPLES = 2
+EXAMPLES = 2
+MOST_SAMPLES = 1
 
 
 def tensors(x: Any) -> Iterator[Any]:
@@ -81,11 +81,11 @@ def each(call: Call, rows: list[list[Any]]) -> list[Any] | None:
 
 
 def check(info: Any) -> int:
-    """Run samples of an entry; gives how many, raises at the first that is wrong."""
+    """Run samples of an entry, floating ones if there are; gives how many, raises at the first that is wrong."""
     function = harness.counterpart(info)
     count = 0
     for dtype in (torch.float64, torch.int64):
-        if dtype not in info.supported_dtypes("cpu"):
+        if count or dtype not in info.supported_dtypes("cpu"):
             continue
         torch.manual_seed(0)
         samples = info.sample_inputs("cpu", dtype, requires_grad=False)
