@@ -24,6 +24,10 @@ from .io import load, save
 from .ir.dtype import DType as dtype
 from .ir.dtype import bool_ as bool
 from .ir.dtype import (
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
     float32,
     float64,
     get_default_dtype,
@@ -33,6 +37,9 @@ from .ir.dtype import (
     int64,
     promote_types,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from .nn.functional.recurrent import (
     gru,
@@ -201,6 +208,7 @@ from .tensor.inspection import (
     iinfo,
     is_conj,
     is_distributed,
+    is_complex,
     is_floating_point,
     is_inference,
     is_neg,
@@ -509,6 +517,7 @@ def __getattr__(name: str) -> object:
 float, double, long, int, short = float32, float64, int64, int32, int16
 arctan2, ger, newaxis = atan2, outer, None
 clone, detach = Tensor.clone, Tensor.detach
+half, cfloat, cdouble = float16, complex64, complex128
 __version__ = "0.1.0"
 
 _LATER = {  # what a plain training does without, and the module that is loaded when it is asked for

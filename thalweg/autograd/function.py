@@ -149,7 +149,7 @@ class Function:
         for r in many:
             if isinstance(r, TensorCore):
                 shown: Any = alias(r, r._view) if any(r is a for a in args) else r
-                if shown.dtype.is_floating_point and not any(r is c for c in ctx._constant):
+                if shown.dtype.is_differentiable and not any(r is c for c in ctx._constant):
                     shown._node, shown._nr = node, nr
                 nr += 1
                 wrapped.append(shown)

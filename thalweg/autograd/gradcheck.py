@@ -19,7 +19,7 @@ class GradcheckError(RuntimeError):
 
 def _outputs(result: Any) -> list[Any]:
     many = result if isinstance(result, tuple | list) else [result]
-    return [t for t in many if isinstance(t, Tensor) and t.dtype.is_floating_point]
+    return [t for t in many if isinstance(t, Tensor) and t.dtype.is_differentiable]
 
 
 def _numerical(

@@ -92,7 +92,7 @@ def _saved_tensor(node: Node, value: Any, position: int, create_graph: bool) -> 
         edge = node.next[node.vjp.saved_inputs[position]]
     else:
         edge = (node, node.vjp.saved_outputs[position - n_inputs])
-    if edge is not None and value.aval.dtype.is_floating_point:
+    if edge is not None and value.aval.dtype.is_differentiable:
         source, nr = edge
         if isinstance(source, AccumulateGrad):
             tensor._requires_grad, tensor._accumulator = True, (lambda: source)

@@ -98,3 +98,4 @@ def _backward_graph(*operands: Any) -> list[Var]:
 
 
 BACKWARD = Op(_backward_graph, "Backward")
+BACKWARD.rounds = True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..ir.dtype import DType
 from . import vectors
 from .link import has_feature
-from .text import Type, Writer, constant, type_of
+from .text import ELEMENT, Type, Writer, constant, type_of
 
 Rule = Callable[[Writer, Type, tuple[str, ...]], str]
 
@@ -37,6 +37,10 @@ _DIVISIONS = {"floor_divide", "remainder", "fmod"}
 def can_emit(op: str, result: DType, args: tuple[DType, ...]) -> bool:
     """Whether ``compute`` knows this primitive for these types."""
     first = args[0] if args else result
+    if any(d.name not in ELEMENT for d in (result, *args)):
+        return False
+    if result.is_half or first.is_half:
+        return op == "where" or (op == "cast" and _widens(result, first))
     if op == "cast":
         to_small = result.name in ("int8", "uint8", "int16", "int32")
         return not (first.is_floating_point and to_small)
@@ -50,6 +54,14 @@ def can_emit(op: str, result: DType, args: tuple[DType, ...]) -> bool:
         return op in _BITS or op == "bitwise_not"
     known = op in _INTEGER or op in _BITS or op == "bitwise_not" or op in _INTEGER_ONLY
     return known or op in _DIVISIONS
+
+
+def _widens(*dtypes: DType) -> bool:
+    """Whether these are float32 and a half type that the processor, or a little arithmetic, converts."""
+    names = {d.name for d in dtypes}
+    return names == {"float32", "bfloat16"} or (
+        names == {"float32", "float16"} and has_feature("f16c")
+    )
 
 
 def refuses_zero(op: str, dtype: DType) -> bool:
@@ -163,6 +175,10 @@ def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
     to = type_of(want, t.lanes)
     if have is want:
         return x
+    if have.is_half:
+        return _from_half(w, have, to, x)
+    if want.is_half:
+        return _to_half(w, want, t, x)
     if want.name == "bool":
         zero = constant(t, 0)
         return w.set(f"fcmp une {t} {x}, {zero}" if t.is_float else f"icmp ne {t} {x}, {zero}")
@@ -177,6 +193,33 @@ def cast(w: Writer, have: DType, want: DType, t: Type, x: str) -> str:
     if have.name != "bool" and want.itemsize < have.itemsize:
         return w.set(f"trunc {t} {x} to {to}")
     return w.set(f"{'sext' if have.is_signed else 'zext'} {t} {x} to {to}")
+
+
+def _from_half(w: Writer, have: DType, to: Type, x: str) -> str:
+    """Bits of a float16 or bfloat16, which is the upper half of a float32, as float32."""
+    bits = to.of("i16")
+    if have.name == "float16":
+        half = w.set(f"bitcast {bits} {x} to {to.of('half')}")
+        return w.set(f"fpext {to.of('half')} {half} to {to}")
+    long = to.of("i32")
+    wide = w.set(f"zext {bits} {x} to {long}")
+    return w.set(f"bitcast {long} {w.set(f'shl {long} {wide}, {constant(long, 16)}')} to {to}")
+
+
+def _to_half(w: Writer, want: DType, t: Type, x: str) -> str:
+    """The bits of the nearest float16 or bfloat16, of two the even one: half of its last place and carries are added."""
+    bits, long = t.of("i16"), t.of("i32")
+    if want.name == "float16":
+        half = w.set(f"fptrunc {t} {x} to {t.of('half')}")
+        return w.set(f"bitcast {t.of('half')} {half} to {bits}")
+    exact = w.set(f"bitcast {t} {x} to {long}")
+    upper = w.set(f"lshr {long} {exact}, {constant(long, 16)}")
+    odd = w.set(f"and {long} {upper}, {constant(long, 1)}")
+    moved = w.set(f"add {long} {exact}, {w.set(f'add {long} {odd}, {constant(long, 0x7FFF)}')}")
+    nearest = w.set(f"lshr {long} {moved}, {constant(long, 16)}")
+    quiet = w.set(f"or {long} {upper}, {constant(long, 0x40)}")
+    is_nan = w.set(f"fcmp uno {t} {x}, {x}")
+    return w.set(f"trunc {long} {_select(w, long, is_nan, quiet, nearest)} to {bits}")
 
 
 def _whole(w: Writer, t: Type, to: Type, x: str) -> str:

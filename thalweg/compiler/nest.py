@@ -95,6 +95,8 @@ class _Nest:
             bits = struct.unpack("<q", struct.pack("<d", value))[0]
         elif dtype.name == "float32":
             bits = struct.unpack("<i", struct.pack("<f", dtype.numpy.type(value)))[0]
+        elif dtype.is_half:
+            bits = int(dtype.numpy.type(value).view("int16"))
         else:
             bits = int(value)
         for k, known in self.bits.items():

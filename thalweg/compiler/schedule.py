@@ -28,6 +28,7 @@ from .group import LATER, Group, Reading, Watch
 from .math import can_emit, refuses_zero
 from .nest import kernel_step
 from .plan import ContractionStep, HostStep, Operand, Plan
+from .text import ELEMENT
 
 REDUCTIONS = {"sum", "prod", "amax", "amin", "any", "all", "take_class"}
 POSITIONS = {"argmax", "argmin"}
@@ -126,6 +127,9 @@ class Scheduler:
 
     def _visit(self, instr: Instr) -> None:
         name, out = instr.primitive.name, instr.outs[0]
+        if self._is_foreign(instr):
+            self._host(instr)
+            return
         number = self._number(instr)
         if number is not None:
             self.numbers[out] = number
@@ -177,6 +181,11 @@ class Scheduler:
             self._put(out)
         else:
             self._host(instr)
+
+    def _is_foreign(self, instr: Instr) -> bool:
+        """Whether it reads or gives elements of a type that kernels don't know: complex numbers, say."""
+        avals = [self.avals[s] for s in (*instr.ins, *instr.outs)]
+        return any(a is not None and a.dtype.name not in ELEMENT for a in avals)
 
     def _compute_later(self, instr: Instr) -> None:
         """An elementwise value: it is computed where it is needed."""

@@ -11,7 +11,7 @@ from ..ir.dtype import DType
 
 ELEMENT = {
     "float32": "float", "float64": "double", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
-    "uint8": "i8", "bool": "i1",
+    "uint8": "i8", "bool": "i1", "float16": "i16", "bfloat16": "i16",
 }  # fmt: skip
 
 

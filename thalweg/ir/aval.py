@@ -9,7 +9,16 @@ from threading import RLock
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
-from .dtype import DType, bool_, float64, get_default_dtype, int64, promote_types
+from .dtype import (
+    DType,
+    bool_,
+    complex128,
+    float64,
+    get_default_dtype,
+    int64,
+    join_ranks,
+    promote_types,
+)
 
 Shape = tuple[int, ...]
 _MOST_RECENT = 10_000
@@ -73,13 +82,15 @@ if hasattr(os, "register_at_fork"):
 WEAK_BOOL = Aval((), bool_, True)
 WEAK_INT = Aval((), int64, True)
 WEAK_FLOAT = Aval((), float64, True)
+WEAK_COMPLEX = Aval((), complex128, True)
 
 
 def promote(*avals: Aval) -> DType:
     """The common type of several operands, by PyTorch's rule.
 
     Tensors with dimensions come first, then 0-d tensors, then Python numbers; a later rank changes the
-    type only if its category (bool < integer < floating) is higher.
+    type only if its category (bool < integer < floating < complex) is higher; of a floating type, complex makes the
+    complex type of as many bits.
     """
     ranks: list[DType | None] = [None, None, None]
     for aval in avals:
@@ -87,14 +98,11 @@ def promote(*avals: Aval) -> DType:
         dtype = aval.dtype
         if aval.weak and dtype is float64:
             dtype = get_default_dtype()
+        elif aval.weak and dtype is complex128:
+            dtype = get_default_dtype().to_complex()
         seen = ranks[rank]
         ranks[rank] = dtype if seen is None else promote_types(seen, dtype)
-    result: DType | None = None
-    for dtype_of_rank in ranks:
-        if dtype_of_rank is not None and (
-            result is None or dtype_of_rank.category > result.category
-        ):
-            result = dtype_of_rank
+    result = join_ranks(ranks[0], join_ranks(ranks[1], ranks[2]))
     assert result is not None
     return result
 

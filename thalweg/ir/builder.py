@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .aval import Aval, Shape, broadcast_shapes
-from .dtype import DType
+from .dtype import DType, float32
 from .graph import Graph, Instr
+from .halves import emit_wide
 from .primitive import Primitive
 
-Number = bool | int | float
+Number = bool | int | float | complex
 
 
 class Var:
@@ -153,9 +154,16 @@ class Var:
 
 
 class Builder:
-    """Writes a Graph. The same primitive on the same operands is written once (value numbering)."""
+    """Writes a Graph. The same primitive on the same operands is written once (value numbering).
 
-    def __init__(self, inputs: tuple[Aval | None, ...] = ()) -> None:
+    Attributes:
+        rounds: half types are rounded after each primitive (halves.py).
+        wide: of such slots, the values in float32 that were rounded.
+    """
+
+    def __init__(self, inputs: tuple[Aval | None, ...] = (), rounds: bool = False) -> None:
+        self.rounds = rounds
+        self.wide: dict[int, Var] = {}
         self.avals: list[Aval | None] = list(inputs)
         self.n_inputs = len(inputs)
         self.instrs: list[Instr] = []
@@ -168,6 +176,15 @@ class Builder:
 
     def emit(self, primitive: Primitive, inputs: tuple[Var, ...], statics: tuple[Any, ...]) -> Any:
         """Record ``primitive`` and give its result's Var, or a tuple of them if it has several."""
+        for x in inputs:
+            if x.aval.dtype.is_half:
+                return emit_wide(self, primitive, inputs, statics)
+        if primitive.name == "cast" and statics[0].is_half:
+            return emit_wide(self, primitive, inputs, statics)
+        return self.write(primitive, inputs, statics)
+
+    def write(self, primitive: Primitive, inputs: tuple[Var, ...], statics: tuple[Any, ...]) -> Any:
+        """``emit`` for operands as they are."""
         if primitive.elementwise and len(inputs) > 1:
             inputs = self._unspread(inputs)
         slots = tuple(x.slot for x in inputs)
@@ -195,6 +212,10 @@ class Builder:
         shape = broadcast_shapes(*(x.shape for x in inputs))
         return sources if broadcast_shapes(*(x.shape for x in sources)) == shape else inputs
 
+    def maker(self, x: Var) -> Instr | None:
+        """The instruction that gave ``x``; None for an input."""
+        return next((i for i in reversed(self.instrs) if x.slot in i.outs), None)
+
     def var(self, slot: int) -> Var:
         aval = self.avals[slot]
         assert aval is not None
@@ -203,7 +224,7 @@ class Builder:
     def constant(self, value: Number, dtype: DType) -> Var:
         """A 0-d constant of ``dtype``, known when the graph is written."""
         prim = Primitive.registry["constant"]
-        exact = dtype.numpy.type(value)
+        exact = (float32 if dtype.is_half else dtype).numpy.type(value)  # halves.py
         result: Var = self.emit(
             prim, (), prim.pack({"value": exact.item(), "dtype": dtype, "bits": exact.tobytes()})
         )
@@ -231,7 +252,8 @@ class Builder:
         )
 
     def _dense(self, x: Var) -> Var:
-        maker = next((i.primitive for i in reversed(self.instrs) if x.slot in i.outs), None)
+        instr = self.maker(x)
+        maker = None if instr is None else instr.primitive
         if maker is not None and maker.dense and not maker.elementwise:
             return x
         if maker is not None and maker.elementwise and self._inputs_dense(x):

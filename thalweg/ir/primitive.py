@@ -26,6 +26,9 @@ class Primitive:
         statics: names of the compile-time arguments, in the order in which they are stored.
         elementwise: inputs broadcast against each other and the result has the broadcast shape.
         dense: the reference gives row-major arrays (False: it may give a strided view of its input).
+        moves: each element of the result is one of an operand's, or 0: nothing is computed, so it is right for every type.
+        holomorphic: on complex numbers its rules are derivatives, which the walk turns into PyTorch's gradients (vjp.py);
+            False: they are gradients as they stand.
         fresh: the reference's result is always new memory, which a later one may overwrite.
         samples: ``() -> [(arrays, statics), ...]`` for the table tests; ties, kinks and empties included.
         errors: ``() -> [(arrays, statics, exception, text), ...]``: one case for every ``raise``.
@@ -45,6 +48,8 @@ class Primitive:
         elementwise: bool = False,
         dense: bool = True,
         fresh: bool | None = None,
+        moves: bool = False,
+        holomorphic: bool = True,
         samples: Callable[[], list[Any]],
         errors: Callable[[], list[Any]] = list,
         source: str = "",
@@ -53,6 +58,7 @@ class Primitive:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.infer, self.reference, self.grads = name, infer, reference, grads
         self.statics, self.elementwise, self.dense = statics, elementwise, dense
+        self.moves, self.holomorphic = moves, holomorphic and not moves
         self.samples, self.errors, self.source = samples, errors, source
         self.donating: Callable[..., Any] | None = getattr(reference, "donating", None)
         self.fresh = (elementwise or self.donating is not None) if fresh is None else fresh

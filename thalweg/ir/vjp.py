@@ -61,12 +61,15 @@ def _vjp(forward: Graph, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> V
     b = Builder((*forward.avals[:n_in], *outs, *outs))
     primal: list[Var | None] = b.inputs()[:n_in]
     saved_out = {slot: b.var(n_in + k) for k, slot in enumerate(forward.outputs) if slot >= n_in}
+    rounded = _rounded_outputs(forward)
     for instr in forward.instrs:
         results = b.emit(
             instr.primitive, tuple(_known(primal[s]) for s in instr.ins), instr.statics
         )
         many = results if isinstance(results, tuple) else (results,)
-        primal.extend(saved_out.get(slot, var) for slot, var in zip(instr.outs, many, strict=True))
+        for slot, var in zip(instr.outs, many, strict=True):
+            saved = saved_out.get(rounded.get(slot, slot))
+            primal.append(var if saved is None else saved.astype(var.dtype))
     grads: dict[int, Var] = {}
     for k, slot in enumerate(forward.outputs):
         if given[k]:
@@ -86,6 +89,18 @@ def _vjp(forward: Graph, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> V
         tuple(place.get(k) for k in range(n_in)),
         outs,
     )
+
+
+def _rounded_outputs(forward: Graph) -> dict[int, int]:
+    """Slots in float32 whose rounding to a half type is an output: that is what the tape saves, as PyTorch's does."""
+    return {
+        instr.ins[0]: instr.outs[0]
+        for instr in forward.instrs
+        if instr.primitive.name == "cast"
+        and instr.statics[0].is_half
+        and instr.ins[0] >= forward.n_inputs
+        and instr.outs[0] in forward.outputs
+    }
 
 
 def _known(var: Var | None) -> Var:
@@ -118,7 +133,7 @@ def _step_back(
     single = len(instr.outs) == 1
     for index, slot in enumerate(instr.ins):
         rule = primitive.rule(index)
-        if rule is None or slot not in flows or not inputs[index].dtype.is_floating_point:
+        if rule is None or slot not in flows or not inputs[index].dtype.is_differentiable:
             continue
         g = rule(
             incoming[0] if single else incoming,

@@ -111,7 +111,7 @@ class Boundary:
 def _places(values: tuple[Any, ...]) -> list[int]:
     """Which of ``values`` are floating-point tensors; none where no gradient flows."""
     places = [
-        k for k, v in enumerate(values) if isinstance(v, Tensor) and v.dtype.is_floating_point
+        k for k, v in enumerate(values) if isinstance(v, Tensor) and v.dtype.is_differentiable
     ]
     flows = is_grad_enabled() and any(values[k].requires_grad for k in places)
     return places if flows else []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
-from ..ir.dtype import DType, float32, float64
+from ..ir.dtype import DType, bfloat16, float16, float32, float64
 from ..runtime.state import state
 from ..runtime.trace import Trace
 from ..tensor import Tensor
@@ -267,7 +267,7 @@ class Module(Tree, State, Hooked):
         dtype = (
             typed[0].dtype if typed and isinstance(typed[0], Tensor) else next(iter(typed), None)
         )
-        if isinstance(dtype, DType) and not dtype.is_floating_point:
+        if isinstance(dtype, DType) and not dtype.is_differentiable:
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
@@ -277,7 +277,7 @@ class Module(Tree, State, Hooked):
         def convert(t: Tensor) -> Tensor:
             if others or named:
                 t = t.to(*others, **named)
-            return t.to(dtype) if dtype is not None and t.dtype.is_floating_point else t
+            return t.to(dtype) if dtype is not None and t.dtype.is_differentiable else t
 
         return self._apply(convert)
 
@@ -294,12 +294,12 @@ class Module(Tree, State, Hooked):
         return self._apply(lambda t: t.to(float64) if t.dtype.is_floating_point else t)
 
     def half(self) -> Self:
-        """Not available: there is no float16."""
-        raise RuntimeError("half: Thalweg has no float16: use float() or double()")
+        """Convert floating-point parameters and buffers to float16."""
+        return self._apply(lambda t: t.to(float16) if t.dtype.is_floating_point else t)
 
     def bfloat16(self) -> Self:
-        """Not available: there is no bfloat16."""
-        raise RuntimeError("bfloat16: Thalweg has no bfloat16: use float() or double()")
+        """Convert floating-point parameters and buffers to bfloat16."""
+        return self._apply(lambda t: t.to(bfloat16) if t.dtype.is_floating_point else t)
 
     def cpu(self) -> Self:
         """Gives this module: everything is on the CPU."""

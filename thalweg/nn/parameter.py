@@ -87,7 +87,7 @@ def _sharing(cls: type[Any], data: Tensor | None, requires_grad: bool) -> Any:
         raise TypeError(
             f"{cls.__name__}: data must be a Tensor, got {type(data).__name__}: use thalweg.tensor(...)"
         )
-    if requires_grad and not data.dtype.is_floating_point:
+    if requires_grad and not data.dtype.is_differentiable:
         raise RuntimeError(
             "Only Tensors of floating point and complex dtype can require gradients: "
             f"got {data.dtype}: pass requires_grad=False or convert with .float()"

@@ -27,10 +27,12 @@ class Op:
     Attributes:
         nodes: the kind of its nodes, where that is not Node.
         hides: all but its first result are for the tape only.
+        rounds: half types are rounded after each of its primitives, not once at its end (ir/halves.py).
     """
 
     nodes: Any = None
     hides = False
+    rounds = False
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Op:
 
     def gradient(self, graph: Graph, wanted: tuple[bool, ...]) -> Vjp:
         """The gradient graph of what it wrote, for the operands ``wanted``."""
-        given = tuple([a.dtype.is_floating_point for a in graph.out_avals()])
+        given = tuple([a.dtype.is_differentiable for a in graph.out_avals()])
         return vjp(graph, wanted, given)
 
     def __repr__(self) -> str:

@@ -327,6 +327,7 @@ def _where_infer(condition: Aval, x: Aval, y: Aval) -> Aval:
 
 where: Primitive = primitive(
     "where",
+    moves=True,
     infer=_where_infer,
     reference=np.where,
     grads=(
@@ -353,6 +354,8 @@ def _cast_reference(x: Any, dtype: DType) -> Any:
     if type(x) is float and dtype.is_floating_point:
         return dtype.numpy.type(x)
     x = np.asarray(x)
+    if x.dtype.kind == "c" and not (dtype.is_complex or dtype is bool_):
+        x = x.real
     if dtype is uint8 and x.dtype.kind == "f":
         x = x.astype(np.int64)
     return x.astype(dtype.numpy)

@@ -73,6 +73,7 @@ def _index_grad(
 
 index = primitive(
     "index",
+    moves=True,
     infer=lambda x, *indices, axis, signed: Aval(indexed_shape(x.shape, indices, axis), x.dtype),
     reference=_index,
     grads=_index_grad,
@@ -228,6 +229,7 @@ def _gather_grad(g: Var, out: Var, x: Var, index: Var, axis: int) -> Var:
 
 gather = primitive(
     "gather",
+    moves=True,
     infer=lambda x, index, axis: Aval(index.shape, x.dtype),
     reference=_gather,
     grads=(_gather_grad, None),

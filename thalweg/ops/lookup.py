@@ -48,6 +48,7 @@ take_class: Primitive = primitive(
 )
 put_class: Primitive = primitive(
     "put_class",
+    moves=True,
     infer=lambda g, target, classes: Aval((g.shape[0], classes), g.dtype),
     reference=_put_class,
     grads=(lambda h, out, g, t, classes: take_class(h, t), None),
@@ -84,6 +85,7 @@ def _add_rows(g: Array, index: Array, rows: int, skip: int | None) -> Array:
 
 take_rows: Primitive = primitive(
     "take_rows",
+    moves=True,
     infer=lambda table, index, skip: Aval((*index.shape, table.shape[1]), table.dtype),
     reference=lambda table, index, skip: _take_rows(table, index),
     grads=(

@@ -26,6 +26,7 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 permute: Primitive = primitive(
     "permute",
+    moves=True,
     infer=_permuted,
     reference=lambda x, axes: x.transpose(axes),
     grads=(lambda g, out, x, axes: g.permute(_inverse(axes)),),
@@ -51,6 +52,7 @@ def _reshape_reference(x: Array, shape: Shape) -> Array:
 
 reshape: Primitive = primitive(
     "reshape",
+    moves=True,
     infer=_reshaped,
     reference=_reshape_reference,
     grads=(lambda g, out, x, shape: g.reshape(x.shape),),
@@ -61,6 +63,7 @@ reshape: Primitive = primitive(
 
 broadcast_to: Primitive = primitive(
     "broadcast_to",
+    moves=True,
     infer=lambda x, shape: Aval(shape, x.dtype),
     reference=lambda x, shape: np.broadcast_to(x, shape),
     grads=(lambda g, out, x, shape: sum_to(g, x.shape),),
@@ -77,6 +80,7 @@ def row_major(x: Any) -> Array:
 
 dense: Primitive = primitive(
     "dense",
+    moves=True,
     infer=lambda x: Aval(x.shape, x.dtype),
     reference=row_major,
     grads=(lambda g, out, x: g,),
@@ -84,6 +88,7 @@ dense: Primitive = primitive(
 )
 detached: Primitive = primitive(
     "detached",
+    moves=True,
     infer=lambda x: Aval(x.shape, x.dtype),
     reference=lambda x: x,
     grads=(None,),
@@ -123,6 +128,7 @@ def _strided_grad(g: Var, out: Var, base: Var, offset: Var, shape: Shape, stride
 
 strided: Primitive = primitive(
     "strided",
+    moves=True,
     infer=lambda base, offset, shape, strides: Aval(shape, base.dtype),
     reference=_strided_view,
     grads=(_strided_grad, None),
@@ -157,6 +163,7 @@ def _strided_write_grad_value(
 
 strided_write: Primitive = primitive(
     "strided_write",
+    moves=True,
     infer=lambda base, value, offset, shape, strides: Aval(base.shape, base.dtype),
     reference=_strided_write,
     grads=(_strided_write_grad_base, _strided_write_grad_value, None),
@@ -225,6 +232,7 @@ def _sliced(x: Aval, starts: Shape, stops: Shape, steps: Shape) -> Aval:
 
 slice_: Primitive = primitive(
     "slice",
+    moves=True,
     infer=_sliced,
     reference=lambda x, starts, stops, steps: x[_slices(starts, stops, steps)],
     grads=(
@@ -246,6 +254,7 @@ def _unslice(g: Array, shape: Shape, starts: Shape, stops: Shape, steps: Shape) 
 
 unslice: Primitive = primitive(
     "unslice",
+    moves=True,
     infer=lambda g, shape, starts, stops, steps: Aval(shape, g.dtype),
     reference=_unslice,
     grads=(
@@ -261,6 +270,7 @@ unslice: Primitive = primitive(
 
 flip: Primitive = primitive(
     "flip",
+    moves=True,
     infer=lambda x, axes: x if x.dense else Aval(x.shape, x.dtype),
     reference=lambda x, axes: np.flip(x, axes),
     grads=(lambda g, out, x, axes: flip(g, axes=axes),),
@@ -286,6 +296,7 @@ def _cat_grad(index: int, g: Var, out: Var, *parts: Var, axis: int) -> Var:
 
 cat: Primitive = primitive(
     "cat",
+    moves=True,
     infer=_joined,
     reference=lambda *parts, axis: row_major(np.concatenate(parts, axis)),
     grads=_cat_grad,
@@ -322,6 +333,7 @@ def _parts_grad(g: Any, out: Any, x: Var, axis: int, sizes: Shape) -> Var:
 
 split: Primitive = primitive(
     "split",
+    moves=True,
     infer=_part_shapes,
     reference=_parts,
     grads=(_parts_grad,),
@@ -353,6 +365,7 @@ def _pad_grad(g: Var, out: Var, x: Var, value: Var, low: Shape, high: Shape) -> 
 
 pad: Primitive = primitive(
     "pad",
+    moves=True,
     infer=_padded,
     reference=_pad,
     grads=(_pad_grad, None),
@@ -364,6 +377,7 @@ pad: Primitive = primitive(
 )
 triangle: Primitive = primitive(
     "triangle",
+    moves=True,
     infer=lambda x, k, lower: Aval(x.shape, x.dtype),
     reference=lambda x, k, lower: (np.tril if lower else np.triu)(row_major(x), k),
     grads=(lambda g, out, x, k, lower: triangle(g, k=k, lower=lower),),

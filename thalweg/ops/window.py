@@ -262,6 +262,7 @@ scatter_places: Primitive = primitive(
 )
 gather_places: Primitive = primitive(
     "gather_places",
+    moves=True,
     infer=lambda x, places: Aval(places.shape, x.dtype),
     reference=w.gather_places,
     grads=(lambda h, out, x, places: scatter_places(h, places, spatial=x.shape[2:]), None),

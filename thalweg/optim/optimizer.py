@@ -66,6 +66,7 @@ def _wide(x: Var) -> Var:
 
 
 STEP = Op(_step_graph, "Step")
+STEP.rounds = True
 _STATELESS: tuple[tuple[str, ...], None] = ((), None)
 
 

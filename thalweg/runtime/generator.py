@@ -117,8 +117,8 @@ class Generator:
         return (words[0::2] << np.uint64(32)) | words[1::2]
 
     def _unit(self, count: int, dtype: np.dtype[Any]) -> Array:
-        """``count`` numbers in [0, 1): 24 random bits in float32, 53 in float64."""
-        if dtype == _F32:
+        """``count`` numbers in [0, 1): 24 random bits in float32 and what is rounded from it, 53 in float64."""
+        if dtype != _F64:
             return (self._words(count) & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(
                 2.0**-24
             )
@@ -145,7 +145,7 @@ class Generator:
 
         def draw(n: int) -> Array:
             units = self._unit(n, kind)
-            if kind == _F32:  # PyTorch's is one fused multiply-add: the product is not rounded
+            if kind != _F64:  # PyTorch's is one fused multiply-add: the product is not rounded
                 return units.astype(np.float64) * float(width) + float(start)
             return units * width + start
 
@@ -155,7 +155,7 @@ class Generator:
     def normal(
         self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32
     ) -> Array:
-        """Normal with the given mean and standard deviation."""
+        """Normal with the given mean and standard deviation; half types are rounded from float32."""
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         count, kind = math.prod(shape), np.dtype(dtype)
@@ -164,12 +164,15 @@ class Generator:
                 draws = np.array([self._one_normal() for _ in range(count)], np.float64)
                 return (draws * std + mean).astype(kind).reshape(shape)
             rest = count % 16
-            values = np.empty(count, kind)
-            _fill(values[: count - rest], lambda n: _box_muller(self._unit(n, kind), mean, std))
+            values = np.empty(count, _F32 if kind.itemsize == 2 else kind)
+            _fill(
+                values[: count - rest],
+                lambda n: _box_muller(self._unit(n, values.dtype), mean, std),
+            )
             if rest:
-                self._unit(rest, kind)
-                values[-16:] = _box_muller(self._unit(16, kind), mean, std)
-        return values.reshape(shape)
+                self._unit(rest, values.dtype)
+                values[-16:] = _box_muller(self._unit(16, values.dtype), mean, std)
+        return values.astype(kind, copy=False).reshape(shape)
 
     def _one_normal(self) -> float:
         """One normal in float64; they come in pairs, and the second is kept for the next call."""

@@ -74,7 +74,7 @@ class NativeProgram:
         graph, plan = self.graph, self.plan
         used = {s for step in plan.steps for s in touched(step)}
         self.inputs = [s for s in range(graph.n_inputs) if s in used]
-        self.weak = [s for s in self.inputs if graph.avals[s].weak]  # type: ignore[union-attr]
+        self.weak = [s for s in self.inputs if _is_number(graph.avals[s])]
         self.arrays_in = [s for s in self.inputs if s not in set(self.weak)]
         self.unsure = [  # arrays that may be strided, or NumPy scalars
             n for n, s in enumerate(self.arrays_in)
@@ -419,6 +419,11 @@ class NativeProgram:
             flat, access.shape, tuple(s * size for s in access.strides), writeable=False
         )
         return seen
+
+
+def _is_number(aval: Any) -> bool:
+    """Whether an input is a number that kernels read; a complex one is a 0-d array, for host calls."""
+    return aval.weak and not aval.dtype.is_complex
 
 
 def _whole_numbers(graph: Graph, inputs: Sequence[Any]) -> dict[int, int]:

@@ -144,7 +144,7 @@ trie = _Trie()
 
 def build(op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
     """Run ``op`` on Vars and keep what it wrote."""
-    builder = Builder(avals)
+    builder = Builder(avals, getattr(op, "rounds", False))
     results = op(*builder.inputs(), *statics)
     outputs: tuple[Var, ...] = tuple(results) if isinstance(results, tuple | list) else (results,)
     return builder.finish(outputs)

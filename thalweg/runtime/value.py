@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ir.aval import WEAK_BOOL, WEAK_FLOAT, WEAK_INT, Aval
+from ..ir.aval import WEAK_BOOL, WEAK_COMPLEX, WEAK_FLOAT, WEAK_INT, Aval
 from ..ir.dtype import from_numpy
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Value:
     ``array`` is None while pending; then ``trace`` and ``slot`` say where it will come from. ``slot`` stays, and is
     -1 for what was not recorded. Where there is an array and a ``trace``, that is the program still filling it
     (flight.py): look into arrays by ``get`` only.
-    For a Python number ``array`` is the number itself.
+    For a Python number ``array`` is the number itself; a 0-d array for a complex one.
     """
 
     __slots__ = ("aval", "array", "trace", "slot", "__weakref__")
@@ -67,7 +67,7 @@ def realized(array: Array) -> Value:
     return Value(Aval(array.shape, from_numpy(array.dtype), False, array.flags.c_contiguous), array)
 
 
-def number(value: bool | int | float) -> Value:
+def number(value: bool | int | float | complex) -> Value:
     """A run-time scalar of a Python number; TypeError for what is none."""
     if type(value) is float:
         return Value(WEAK_FLOAT, value)
@@ -75,6 +75,8 @@ def number(value: bool | int | float) -> Value:
         return Value(WEAK_BOOL, bool(value))
     if isinstance(value, int | np.integer):
         return Value(WEAK_INT, int(value))
+    if isinstance(value, complex | np.complexfloating):
+        return Value(WEAK_COMPLEX, np.asarray(value, np.complex128))
     if not hasattr(value, "__float__") or isinstance(value, np.ndarray):
         raise TypeError(f"expected a tensor or a number, got {type(value).__name__}: {value!r}")
     return Value(WEAK_FLOAT, float(value))

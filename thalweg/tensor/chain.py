@@ -104,7 +104,7 @@ class ChainOp(Op):
 
     def _kept(self, operands: Sequence[Any]) -> list[int]:
         """The links but the last whose results gradients read."""
-        wanted = [x.aval.dtype.is_floating_point and not x.aval.weak for x in operands]
+        wanted = [x.aval.dtype.is_differentiable and not x.aval.weak for x in operands]
         read: set[int] = set()
         for n, tape in enumerate(self._tapes(self._graphs(operands), wanted)):
             if tape is not None:

@@ -110,7 +110,7 @@ class ConvertMethods(TensorCore):
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        return False
+        return self.dtype.is_complex
 
     def item(self) -> Any:
         """The one element, as a Python number; runs what is pending."""
@@ -125,6 +125,10 @@ class ConvertMethods(TensorCore):
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The elements as an array that shares memory: writing to one changes the other."""
+        if self.dtype.name == "bfloat16":
+            raise TypeError(
+                "Got unsupported ScalarType BFloat16: NumPy has none: call float() first"
+            )
         if force:
             return export(self.detach())
         if self.requires_grad and state.grad:
@@ -135,7 +139,7 @@ class ConvertMethods(TensorCore):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         """What ``np.asarray`` gives, which shares memory as ``numpy()`` does, and ``np.array``, a copy."""
-        if copy and not (self.requires_grad and state.grad):
+        if copy and self.dtype.name != "bfloat16" and not (self.requires_grad and state.grad):
             return np.array(self._array(), dtype)
         array = self.numpy()
         if dtype is None or array.dtype == dtype:
@@ -161,7 +165,13 @@ class ConvertMethods(TensorCore):
             raise RuntimeError(
                 f"a Tensor with {array.size} elements cannot be converted to Scalar: {kind}() takes one"
             )
-        return array.item()
+        value = array.item()
+        if type(value) is complex and kind != "complex":
+            if value.imag:
+                raise RuntimeError("value cannot be converted to type double without overflow: "
+                                   f"{value} has an imaginary part")  # fmt: skip
+            return value.real
+        return value
 
     def __float__(self) -> float:
         return float(self._number("float"))
@@ -170,7 +180,7 @@ class ConvertMethods(TensorCore):
         return int(self._number("int"))
 
     def __index__(self) -> int:
-        if self.dtype.is_floating_point or self._aval().size != 1:
+        if self.dtype.is_differentiable or self._aval().size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self._array().item())
 
@@ -242,6 +252,18 @@ class ConvertMethods(TensorCore):
 
     def double(self, *, memory_format: Any = None) -> Tensor:
         return self.to(d.float64)
+
+    def half(self, *, memory_format: Any = None) -> Tensor:
+        return self.to(d.float16)
+
+    def bfloat16(self, *, memory_format: Any = None) -> Tensor:
+        return self.to(d.bfloat16)
+
+    def cfloat(self, *, memory_format: Any = None) -> Tensor:
+        return self.to(d.complex64)
+
+    def cdouble(self, *, memory_format: Any = None) -> Tensor:
+        return self.to(d.complex128)
 
     def long(self, *, memory_format: Any = None) -> Tensor:
         return self.to(d.int64)
@@ -349,11 +371,12 @@ class ConvertMethods(TensorCore):
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         node = self.grad_fn
+        default = d.get_default_dtype()
         return format_tensor(
             self._array(),
             dtype_name=repr(self.dtype),
-            is_default_dtype=self.dtype is d.get_default_dtype(),
-            is_common_dtype=self.dtype in (d.get_default_dtype(), d.int64, d.bool_),
+            is_default_dtype=self.dtype is default,
+            is_common_dtype=self.dtype in (default, default.to_complex(), d.int64, d.bool_),
             requires_grad=self._requires_grad,
             grad_fn_name=None if node is None else type(node).__name__,
         )
@@ -455,6 +478,8 @@ class ConvertMethods(TensorCore):
 _OWN = frozenset(TensorCore.__annotations__) | {"_kept_node"}
 CLASS_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "int64": "LongTensor", "int32": "IntTensor",
+    "float16": "HalfTensor", "bfloat16": "BFloat16Tensor", "complex64": "ComplexFloatTensor",
+    "complex128": "ComplexDoubleTensor", "uint16": "UInt16Tensor", "uint32": "UInt32Tensor", "uint64": "UInt64Tensor",
     "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor", "bool": "BoolTensor",
 }  # fmt: skip
 _BY_CLASS_NAME = {long: short for short, long in CLASS_NAMES.items()}

@@ -42,7 +42,7 @@ class Size(tuple[int, ...]):
 
 
 def check_differentiable(dtype: DType) -> None:
-    if not dtype.is_floating_point:
+    if not dtype.is_differentiable:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 

@@ -28,7 +28,7 @@ DeviceLike = Device | str | None
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """Make ``dtype`` (float32 or float64) the type of new floating tensors.
+    """Make ``dtype``, a floating type, the type of new floating tensors.
 
     What was recorded runs first, and its graphs are forgotten: the default type is part of them.
     """
@@ -98,8 +98,9 @@ def _from_nested(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         raise TypeError(f"tensor(): could not make numbers of {type(probe).__name__}")
     if isinstance(probe, np.ndarray | np.generic):
         return array
-    if array.dtype.kind == "f" and array.dtype != get_default_dtype().numpy and dtype is None:
-        array = converted(array, get_default_dtype())
+    if array.dtype.kind in "fc" and dtype is None:
+        default = get_default_dtype()
+        return converted(array, default if array.dtype.kind == "f" else default.to_complex())
     return array
 
 
@@ -384,7 +385,8 @@ def linspace(
     as_device(device)
     if steps < 2:
         return from_array(np.full(steps, start, kind), requires_grad)
-    work = kind if kind.kind == "f" else np.dtype(np.float32)
+    floating = (dtype or get_default_dtype()).is_floating_point
+    work = kind if floating else np.dtype(np.float32)
     first, last = work.type(start), work.type(end)
     step = float((last - first) / work.type(steps - 1))
     index = np.arange(steps)  # in float64, since PyTorch rounds start + step * i once, to float32

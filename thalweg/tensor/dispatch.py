@@ -211,7 +211,7 @@ class Tape:
         ends = [k is not None for k in vjp.reaches]
         self.ends = None if ends == wanted else ends
         self.saved_inputs, self.saved_outputs = vjp.saved_inputs, vjp.saved_outputs
-        self.floating = tuple([a.dtype.is_floating_point for a in avals])
+        self.floating = tuple([a.dtype.is_differentiable for a in avals])
 
 
 def tape_of(op: Op, graph: Graph, wanted: int) -> Tape:

@@ -32,7 +32,14 @@ def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The type that arithmetic of the two (tensors or numbers) gives."""
     pair = [x._aval() if is_tensor(x) else number(x).aval for x in (tensor1, tensor2)]
     found = promote(*pair)
-    return get_default_dtype() if found.is_floating_point and all(p.weak for p in pair) else found
+    if not (found.is_differentiable and all(p.weak for p in pair)):
+        return found
+    return get_default_dtype().to_complex() if found.is_complex else get_default_dtype()
+
+
+def is_complex(input: TensorCore) -> bool:
+    """Whether the tensor's type is a complex one."""
+    return input.dtype.is_complex
 
 
 def is_signed(input: TensorCore) -> bool:
@@ -88,24 +95,33 @@ class finfo:
 
     def __init__(self, type: DType | None = None) -> None:
         kind = type or get_default_dtype()
-        if not kind.is_floating_point:
+        if not kind.is_differentiable:
             raise TypeError(f"finfo: {kind} is not a floating type: use iinfo")
-        limits = np.finfo(kind.numpy)
-        self.bits, self.dtype = limits.bits, kind.name
+        kind = kind.to_real()
+        limits = kind.limits
+        self.bits, self.dtype = 8 * kind.itemsize, kind.name
         self.eps, self.max, self.min = float(limits.eps), float(limits.max), float(limits.min)
         self.tiny = self.smallest_normal = float(limits.smallest_normal)
         self.resolution = 10.0**-limits.precision
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        listed = ", ".join(f"{name}={getattr(self, name):g}" for name in names)
+        return f"finfo({listed}, dtype={self.dtype})"
 
 
 class iinfo:
     """The limits of an integer type."""
 
     def __init__(self, type: DType) -> None:
-        if type.is_floating_point or type.numpy == np.bool_:
+        if type.is_differentiable or type.name == "bool":
             raise TypeError(f"iinfo: {type} is not an integer type")
         limits = np.iinfo(type.numpy)
         self.bits, self.dtype = limits.bits, type.name
         self.max, self.min = int(limits.max), int(limits.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 def broadcast_shapes(*shapes: Any) -> Size:

@@ -83,6 +83,10 @@ def printoptions(**options: Any) -> Iterator[None]:
 class _Formatter:
     """One width and one notation for all elements of a tensor."""
 
+    @classmethod
+    def of(cls, array: Array) -> _Formatter:
+        return _ComplexFormatter(array) if array.dtype.kind == "c" else cls(array)
+
     def __init__(self, array: Array) -> None:
         self.kind = array.dtype.kind
         self.whole = self.scientific = False
@@ -118,6 +122,18 @@ class _Formatter:
     def format(self, value: Any) -> str:
         text = self._number(value) if self.kind == "f" else str(value)
         return text.rjust(self.width)
+
+
+class _ComplexFormatter(_Formatter):
+    """Real and imaginary parts, each in its own width and notation."""
+
+    def __init__(self, array: Array) -> None:
+        self.real, self.imag = _Formatter(array.real), _Formatter(array.imag)
+        self.width = self.real.width + self.imag.width + 1
+
+    def format(self, value: Any) -> str:
+        imag = (self.imag.format(value.imag) + "j").lstrip()
+        return self.real.format(value.real) + (imag if imag[0] in "+-" else "+" + imag)
 
 
 def _ends(array: Array) -> Array:
@@ -173,6 +189,8 @@ def format_tensor(
         is_common_dtype: it is one that no tensor names: the default floating type, int64 or bool.
     """
     prefix, indent = "tensor(", len("tensor(")
+    if array.dtype.itemsize == 2 and array.dtype.kind in "fV":  # float16, bfloat16
+        array = array.astype(np.float32)
     suffixes = []
     if array.size == 0:
         body = "[]"
@@ -182,7 +200,7 @@ def format_tensor(
             suffixes.append(f"dtype={dtype_name}")
     else:
         summarize = array.size > _options.threshold
-        formatter = _Formatter(_ends(array) if summarize else array)
+        formatter = _Formatter.of(_ends(array) if summarize else array)
         body = _body(array, indent, summarize, formatter)
         if not is_common_dtype:
             suffixes.append(f"dtype={dtype_name}")

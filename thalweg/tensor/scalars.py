@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..ir.aval import Aval, promote
-from ..ir.dtype import ALL, DType, bool_, of_scalar
+from ..ir.dtype import DType, bool_, of_scalar
 
 _LONG, _UNSIGNED_LONG = 2**63, 2**64
 
 
+@cache
 def _range(dtype: DType) -> tuple[float, float]:
     """The numbers that an element may be made of; an unsigned type wraps negative ones around."""
-    if dtype.is_floating_point:
-        most = float(np.finfo(dtype.numpy).max)
+    if dtype.is_differentiable:
+        most = float(dtype.limits.max)
         return -most, most
     limits = np.iinfo(np.int64 if dtype is bool_ else dtype.numpy)
     return (limits.min or -limits.max), limits.max
-
-
-_RANGES = {dtype: _range(dtype) for dtype in ALL}
 
 
 def overflow(dtype: DType) -> RuntimeError:
@@ -46,10 +45,12 @@ def scalar_of(value: Any, dtype: DType) -> Any:
         value = value.item()
     if type(value) is int and not -_LONG <= value < _UNSIGNED_LONG:
         raise OverflowError(f"int too big to convert: {value:.3e} has more than 64 bits")
-    least, most = _RANGES[dtype]
+    if isinstance(value, complex):
+        return _complex_as(value, dtype)
+    least, most = _range(dtype)
     if dtype is bool_:
         return exact(bool(value))
-    if dtype.is_floating_point:
+    if dtype.is_differentiable:
         if not least <= value <= most and value - value == 0:
             raise overflow(dtype)
         return exact(value)
@@ -58,9 +59,19 @@ def scalar_of(value: Any, dtype: DType) -> Any:
     return np.int64(int(value)).astype(exact)
 
 
+def _complex_as(value: complex, dtype: DType) -> Any:
+    """``value`` as an element: a real or whole type holds it where it has no imaginary part."""
+    if dtype.is_complex:
+        with np.errstate(over="ignore"):
+            return dtype.numpy.type(value)
+    if value.imag and dtype is not bool_:
+        raise overflow(dtype)
+    return scalar_of(bool(value) if dtype is bool_ else value.real, dtype)
+
+
 def check_beside(value: Any, dtype: DType) -> None:
     """RuntimeError where the common type of a number and a tensor of ``dtype`` with axes cannot hold the number."""
-    if not -128 <= value <= 127:
+    if isinstance(value, complex) or not -128 <= value <= 127:
         scalar_of(value, promote(Aval((1,), dtype), Aval((), of_scalar(value), True)))
 
 
@@ -71,6 +82,10 @@ def converted(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]
         least, most = array.min(), array.max()
         for extreme in (least, most):
             scalar_of(extreme, dtype)
+    if array.dtype.kind == "c" and exact.kind != "c" and exact.kind != "b":
+        for value in array.ravel().tolist():
+            scalar_of(value, dtype)
+        array = array.real
     with np.errstate(over="ignore"):
         result: np.ndarray[Any, Any] = array.astype(exact, copy=False)
     return result
