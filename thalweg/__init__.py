@@ -22,7 +22,6 @@ from . import (
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
-from .ir.dtype import bool_ as bool
 from .ir.dtype import (
     bfloat16,
     complex64,
@@ -51,6 +50,7 @@ from .nn.functional.recurrent import (
     rnn_tanh,
     rnn_tanh_cell,
 )
+from .ir.dtype import bool_ as bool
 from .runtime.device import Device as device
 from .runtime.generator import Generator, default_generator, initial_seed, seed
 from .runtime.pool import get_num_threads, set_num_threads
@@ -117,11 +117,27 @@ from .tensor.copies import (
     conj,
     conj_physical,
     detach_copy,
+from .tensor.complex import (
+    adjoint,
+    complex,
+    conj,
+    conj_physical,
+    imag,
+    isreal,
+    polar,
+    real,
+    resolve_conj,
+    resolve_neg,
+    view_as_complex,
+    view_as_real,
+)
+from .tensor.copies import (
+    alias_copy,
+    as_strided_copy,
     diagonal_copy,
     diagonal_scatter,
     expand_copy,
     fill,
-    isreal,
     narrow_copy,
     permute_copy,
     positive,

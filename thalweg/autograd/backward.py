@@ -47,6 +47,10 @@ def _roots(tensors: list[Any], grads: list[Any]) -> list[tuple[Node, int, Any]]:
         if g is None:
             if t._aval().size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if t.dtype.is_complex:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {t.dtype}: take abs(), say"
+                )
         elif tuple(g.shape) != tuple(t.shape):
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{k}] has a shape of {g.shape} and output[{k}] has a shape of "

@@ -185,6 +185,8 @@ class Builder:
 
     def write(self, primitive: Primitive, inputs: tuple[Var, ...], statics: tuple[Any, ...]) -> Any:
         """``emit`` for operands as they are."""
+        if primitive.ordered:
+            _check_order(primitive, inputs)
         if primitive.elementwise and len(inputs) > 1:
             inputs = self._unspread(inputs)
         slots = tuple(x.slot for x in inputs)
@@ -281,3 +283,11 @@ class Builder:
             elif not instr.primitive.dense:
                 return False
         return True
+
+
+def _check_order(primitive: Primitive, inputs: tuple[Var, ...]) -> None:
+    for x in inputs:
+        if x.aval.dtype.is_complex:
+            raise NotImplementedError(
+                f"{primitive.name}: not implemented for {x.aval.dtype}: complex numbers have no order: take abs() or real"
+            )

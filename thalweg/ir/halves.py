@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .builder import Builder, Var
 
 _COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
+_ROUND_NUMBERS = {"add", "sub", "pow"}  # of operands that are an operation's own
 
 
 def emit_wide(
@@ -28,6 +29,8 @@ def emit_wide(
     if primitive.moves and not any(x.slot in b.wide for x in inputs):
         return b.write(primitive, inputs, statics)
     rounded = primitive.name in _COMPARISONS
+    if primitive.name in _ROUND_NUMBERS and not b.rounds:
+        rounded = not any(x.slot in b.wide for x in inputs)
     made = b.write(primitive, tuple(_widened(b, x, rounded) for x in inputs), statics)
     inferred = primitive.infer(*(x.aval for x in inputs), **primitive.unpack(statics))
     if not isinstance(inferred, tuple):
@@ -50,7 +53,7 @@ def _cast(b: Builder, x: Var, dtype: DType) -> Var:
 def _widened(b: Builder, x: Var, rounded: bool) -> Var:
     """``x`` in float32: as it was before it was rounded, if this operation made it.
 
-    Numbers are not rounded either, but in comparisons (``rounded``): 0.1 equals the bfloat16 next to it.
+    Numbers are not rounded either, but where PyTorch does so (``rounded``): 0.1 equals the bfloat16 next to it.
     """
     if not x.dtype.is_half:
         return x

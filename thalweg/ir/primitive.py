@@ -29,6 +29,7 @@ class Primitive:
         moves: each element of the result is one of an operand's, or 0: nothing is computed, so it is right for every type.
         holomorphic: on complex numbers its rules are derivatives, which the walk turns into PyTorch's gradients (vjp.py);
             False: they are gradients as they stand.
+        ordered: it needs an order of numbers, which complex ones don't have: they are refused.
         fresh: the reference's result is always new memory, which a later one may overwrite.
         samples: ``() -> [(arrays, statics), ...]`` for the table tests; ties, kinks and empties included.
         errors: ``() -> [(arrays, statics, exception, text), ...]``: one case for every ``raise``.
@@ -50,6 +51,7 @@ class Primitive:
         fresh: bool | None = None,
         moves: bool = False,
         holomorphic: bool = True,
+        ordered: bool = False,
         samples: Callable[[], list[Any]],
         errors: Callable[[], list[Any]] = list,
         source: str = "",
@@ -58,6 +60,7 @@ class Primitive:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.infer, self.reference, self.grads = name, infer, reference, grads
         self.statics, self.elementwise, self.dense = statics, elementwise, dense
+        self.ordered = ordered
         self.moves, self.holomorphic = moves, holomorphic and not moves
         self.samples, self.errors, self.source = samples, errors, source
         self.donating: Callable[..., Any] | None = getattr(reference, "donating", None)

@@ -3,6 +3,10 @@
 Note: what a tape node saves. The gradient graph may read only the forward graph's inputs and outputs
 (and the incoming gradients); what lies between is written again. In one trace the program's common
 subexpressions find it again at no cost; across a cut it is recomputed.
+
+Note: complex gradients. PyTorch's gradient of a real loss L by z = x + iy is dL/dx + i dL/dy. Through a holomorphic f it
+is g times the conjugate of f'(z). A rule r(g) written for real numbers gives g f'(z), so conj(r(conj(g))) is what is
+wanted, whatever the rule; primitives that are not holomorphic have rules of their own (ops/complex.py).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from dataclasses import dataclass
 from .aval import Aval, Shape
 from .builder import Builder, Var
 from .graph import Graph, Instr
+from .primitive import Primitive
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +122,17 @@ def _reachable(forward: Graph, wanted: tuple[bool, ...]) -> set[int]:
     return flows
 
 
+def conjugate(x: Var | None) -> Var | None:
+    """The complex conjugate; a real number is its own."""
+    if x is None or not x.dtype.is_complex:
+        return x
+    maker = x.builder.maker(x)
+    if maker is not None and maker.primitive.name == "conj":
+        return x.builder.var(maker.ins[0])
+    result: Var = Primitive.registry["conj"](x)
+    return result
+
+
 def _accumulate(grads: dict[int, Var], slot: int, g: Var) -> None:
     grads[slot] = grads[slot] + g if slot in grads else g
 
@@ -135,11 +151,15 @@ def _step_back(
         rule = primitive.rule(index)
         if rule is None or slot not in flows or not inputs[index].dtype.is_differentiable:
             continue
+        turned = primitive.holomorphic and inputs[index].dtype.is_complex
+        arriving = tuple(map(conjugate, incoming)) if turned else incoming
         g = rule(
-            incoming[0] if single else incoming,
+            arriving[0] if single else arriving,
             results[0] if single else results,
             *inputs,
             **statics,
         )
+        if turned:
+            g = conjugate(g)
         if g is not None:
             _accumulate(grads, slot, sum_to(g, inputs[index].shape) if primitive.elementwise else g)

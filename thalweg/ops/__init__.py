@@ -1,6 +1,7 @@
 """Primitives by family, and the composites written over them. Importing this fills the registry."""
 
 from . import (
+    complex,
     contraction,
     elementwise,
     indexing,
@@ -14,6 +15,7 @@ from . import (
 )
 
 __all__ = [
+    "complex",
     "contraction",
     "elementwise",
     "indexing",

@@ -83,15 +83,17 @@ def promoted(*operands: Var) -> tuple[Var, ...]:
 
 def floating(x: Var) -> Var:
     """``x``, or in the default floating type if it is integer or bool."""
-    return x if x.dtype.is_floating_point and not x.aval.weak else x.astype(float_of(x.dtype))
+    return x if x.dtype.is_differentiable and not x.aval.weak else x.astype(float_of(x.dtype))
 
 
 def float_of(dtype: DType) -> DType:
-    return dtype if dtype.is_floating_point else get_default_dtype()
+    return dtype if dtype.is_differentiable else get_default_dtype()
 
 
 def kind_of(dtype: DType) -> str:
-    """ "bool", "floating" or "integer"."""
+    """ "bool", "complex", "floating" or "integer"."""
+    if dtype.is_complex:
+        return "complex"
     return "bool" if dtype is bool_ else "floating" if dtype.is_floating_point else "integer"
 
 

@@ -14,6 +14,12 @@ from ..ir.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from ..ir.primitive import GradRule, Primitive, primitive
 from .samples import Sample, binary, draw, integers, unary
 
+_OF_REAL = {  # what complex numbers don't have
+    "floor", "ceil", "trunc", "round", "sign", "signbit", "maximum", "minimum", "floor_divide", "remainder", "fmod", "atan2",
+    "hypot", "copysign", "lt", "le", "gt", "ge", "erf", "relu", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
+    "shift_left", "shift_right",
+}  # fmt: skip
+
 
 def same(*avals: Aval) -> Aval:
     """Broadcast shape, the operands' common dtype."""
@@ -41,6 +47,7 @@ def _unary(
         reference=reference,
         grads=(grad,),
         elementwise=True,
+        ordered=name in _OF_REAL,
         samples=samples or unary(),
         source=source,
     )
@@ -59,6 +66,7 @@ def _binary(
         reference=reference,
         grads=grads,
         elementwise=True,
+        ordered=name in _OF_REAL,
         samples=samples or binary(),
     )
 
@@ -92,7 +100,8 @@ def _pow_grad_base(g: Var, out: Var, x: Var, y: Var) -> Var:
 
 
 def _pow_grad_exponent(g: Var, out: Var, x: Var, y: Var) -> Var:
-    flat = x.eq(0) & (y >= 0)
+    real = Primitive.registry["real"](y) if y.dtype.is_complex else y
+    flat = x.eq(0) & (real >= 0)
     return where(flat, g.zeros_like(), g * (out * log(x)))
 
 
@@ -255,9 +264,15 @@ atan: Primitive = _unary("atan", np.arctan, lambda g, out, x: g / (x * x + 1))
 sinh: Primitive = _unary("sinh", np.sinh, lambda g, out, x: g * cosh(x))
 cosh: Primitive = _unary("cosh", np.cosh, lambda g, out, x: g * sinh(x))
 asinh: Primitive = _unary("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1))
-acosh: Primitive = _unary(
-    "acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), unary(1.1, 3.0)
-)
+
+
+def _acosh_grad(g: Var, out: Var, x: Var) -> Var:
+    if x.dtype.is_complex:  # where the product of the roots is not the root of the product
+        return g * (rsqrt(x - 1) * rsqrt(x + 1))
+    return g * rsqrt(x * x - 1)
+
+
+acosh: Primitive = _unary("acosh", np.arccosh, _acosh_grad, unary(1.1, 3.0))
 atanh: Primitive = _unary("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), unary(-0.9, 0.9))
 
 # Rounding, signs
@@ -368,6 +383,7 @@ cast: Primitive = primitive(
     grads=(lambda g, out, x, dtype: g.astype(x.dtype),),
     statics=("dtype",),
     elementwise=True,
+    holomorphic=False,
     samples=lambda: [
         ((draw(3, 4),), {"dtype": bool_}),
         ((draw(3, 4),), {"dtype": float64}),

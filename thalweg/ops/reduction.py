@@ -133,6 +133,7 @@ def _extreme_samples() -> list[Sample]:
 
 amax: Primitive = primitive(
     "amax",
+    ordered=True,
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.maximum.reduce(row_major(x), axis=axes, keepdims=keepdim),
     grads=(_extreme_grad,),
@@ -141,6 +142,7 @@ amax: Primitive = primitive(
 )
 amin: Primitive = primitive(
     "amin",
+    ordered=True,
     infer=_fold(),
     reference=lambda x, axes, keepdim: np.minimum.reduce(row_major(x), axis=axes, keepdims=keepdim),
     grads=(_extreme_grad,),
@@ -179,6 +181,7 @@ def _position_samples() -> list[Sample]:
 
 argmax: Primitive = primitive(
     "argmax",
+    ordered=True,
     infer=_position,
     reference=lambda x, axis, keepdim: np.argmax(row_major(x), axis=axis, keepdims=keepdim),
     grads=(None,),
@@ -187,6 +190,7 @@ argmax: Primitive = primitive(
 )
 argmin: Primitive = primitive(
     "argmin",
+    ordered=True,
     infer=_position,
     reference=lambda x, axis, keepdim: np.argmin(row_major(x), axis=axis, keepdims=keepdim),
     grads=(None,),

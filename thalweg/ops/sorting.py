@@ -69,6 +69,7 @@ def _top(x: Array, axis: int, k: int, largest: bool) -> Array:
 
 argtop = primitive(
     "argtop",
+    ordered=True,
     infer=lambda x, axis, k, largest: Aval((*x.shape[:axis], k, *x.shape[axis + 1 :]), int64),
     reference=_top,
     grads=(None,),
@@ -94,6 +95,7 @@ def _middle(x: Array, axis: int, skip_nan: bool) -> Array:
 
 argmedian = primitive(
     "argmedian",
+    ordered=True,
     infer=lambda x, axis, skip_nan: Aval((*x.shape[:axis], 1, *x.shape[axis + 1 :]), int64),
     reference=_middle,
     grads=(None,),
@@ -115,6 +117,7 @@ def _median_grad(g: Var, out: Var, x: Var, skip_nan: bool) -> Var:
 
 median = primitive(
     "median",
+    ordered=True,
     infer=lambda x, skip_nan: Aval((), x.dtype),
     reference=_median,
     grads=(_median_grad,),
@@ -139,6 +142,7 @@ def _most_frequent(x: Array, axis: int) -> Array:
 
 argmode = primitive(
     "argmode",
+    ordered=True,
     infer=lambda x, axis: Aval((*x.shape[:axis], 1, *x.shape[axis + 1 :]), int64),
     reference=_most_frequent,
     grads=(None,),
@@ -161,6 +165,7 @@ def _running_position(x: Array, axis: int, largest: bool) -> Array:
 
 running_position = primitive(
     "running_position",
+    ordered=True,
     infer=lambda x, axis, largest: Aval(x.shape, int64),
     reference=_running_position,
     grads=(None,),
@@ -188,6 +193,7 @@ def _logcumsumexp_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
 
 logcumsumexp = primitive(
     "logcumsumexp",
+    ordered=True,
     infer=lambda x, axis: Aval(x.shape, x.dtype),
     reference=_logcumsumexp,
     grads=(_logcumsumexp_grad,),

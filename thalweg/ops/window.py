@@ -182,6 +182,7 @@ def _max_grad(g: Any, out: Any, x: Var, **statics: Any) -> Var | None:
 
 max_pool: Primitive = primitive(
     "max_pool",
+    ordered=True,
     infer=_max_infer,
     reference=w.max_pool,
     grads=(_max_grad,),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Var
-from ..ir.dtype import DType, bool_, int64
+from ..ir.dtype import DType, bool_, int64, of_scalar
+from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops.composite import Op, floating, op, promoted
 from .core import TensorCore
@@ -20,14 +21,14 @@ from .scalars import check_beside
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-Number = bool | int | float
+Number = bool | int | float | complex
 
 
 def _scaled(y: Var, dtype: DType, alpha: Var | None) -> Var:
     """``alpha * y`` in ``dtype``; alpha is an operand, so that it may vary from step to step."""
     if alpha is None:
         return y
-    if alpha.dtype.is_floating_point and not dtype.is_floating_point:
+    if alpha.dtype.category > dtype.category:
         raise RuntimeError("add: for integer tensors alpha must not be a floating point number")
     factor = alpha.astype(dtype)
     return y & factor if dtype is bool_ else y * factor
@@ -102,12 +103,14 @@ def _pow_scalar(x: Var, exponent: Number, kind: type) -> Var:
 
     So is its type, since 2 and 2.0 are one key and give different types.
     """
-    if isinstance(exponent, float):
+    if isinstance(exponent, complex):
+        x = x.astype(x.dtype.to_complex() if x.dtype.is_differentiable else of_scalar(exponent))
+    elif isinstance(exponent, float):
         x = floating(x)
     elif x.dtype is bool_ and exponent >= 0:
         power = x.astype(int64) ** int(exponent)
         return power.astype(bool_) if isinstance(exponent, bool) else power
-    elif exponent < 0 and not x.dtype.is_floating_point:
+    elif exponent < 0 and not x.dtype.is_differentiable:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 2 and x.dtype is not bool_:
         return x * x
@@ -154,7 +157,7 @@ def div(
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input ** exponent``, broadcast; either may be a number."""
-    if isinstance(exponent, bool | int | float) and isinstance(input, TensorCore):
+    if isinstance(exponent, Number) and isinstance(input, TensorCore):
         return give(dispatch(_pow_scalar, (input,), (exponent, type(exponent))), out)
     of_number = not isinstance(input, TensorCore)
     return give(dispatch(_pow_of_number if of_number else _pow, (input, exponent)), out)
@@ -328,12 +331,13 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 @op("LerpBackward0", (0, 1), frees=False)
 def _lerp(start: Var, end: Var, weight: Var) -> Var:
-    if not (start.dtype.is_floating_point and end.dtype.is_floating_point):
+    if not (start.dtype.is_differentiable and end.dtype.is_differentiable):
         raise NotImplementedError("lerp: only for floating types: convert the tensors first")
     start, end, weight = promoted(start, end, weight)
     near = start + weight * (end - start)
     far = end - (end - start) * (1 - weight)
-    return e.where(e.abs_(weight) < 0.5, near, far)
+    size = c.magnitude(weight) if weight.dtype.is_complex else e.abs_(weight)
+    return e.where(size < 0.5, near, far)
 
 
 _lerp_tensor = Op(_lerp.function, "LerpBackward1", frees=True)
@@ -404,7 +408,7 @@ def nan_to_num(
     """NaN and the infinities replaced; by default with 0 and the type's largest and smallest numbers."""
     if not input.dtype.is_floating_point:
         return input.clone()
-    limits = np.finfo(input.dtype.numpy)
+    limits = input.dtype.limits
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
     return dispatch(_nan_to_num, (input, 0.0 if nan is None else nan, high, low))

@@ -70,14 +70,6 @@ def alias_copy(input: Tensor) -> Tensor:
     return input.clone()
 
 
-def conj(input: Tensor) -> Tensor:
-    """``input`` itself: all numbers here are real. Any shape in, the same out."""
-    return input
-
-
-real = conj_physical = resolve_conj = resolve_neg = conj
-
-
 def positive(input: Tensor) -> Tensor:
     """``+input``; any shape in, the same out.
 
@@ -87,11 +79,6 @@ def positive(input: Tensor) -> Tensor:
     if repr(input.dtype).endswith("bool"):
         raise RuntimeError("positive: the `+` operator on a bool tensor is not supported")
     return input
-
-
-def isreal(input: Tensor) -> Tensor:
-    """Where the number is real: everywhere. Any shape in, bools of the same out."""
-    return input.eq(input) | input.ne(input)
 
 
 def _written(input: Tensor, part: Callable[[Tensor], Tensor], src: Tensor, name: str) -> Tensor:
@@ -175,9 +162,8 @@ def _itself(input: Tensor) -> Tensor:
 class CopyMethods(TensorCore):
     """Tensor's methods of this room."""
 
-    conj, conj_physical, resolve_conj, resolve_neg = conj, conj_physical, resolve_conj, resolve_neg
     conj_physical_ = _itself
-    positive, isreal, narrow_copy, sum_to_size = positive, isreal, narrow_copy, sum_to_size
+    positive, narrow_copy, sum_to_size = positive, narrow_copy, sum_to_size
     diagonal_scatter, slice_scatter = diagonal_scatter, slice_scatter
     select_scatter, as_strided_scatter = select_scatter, as_strided_scatter
     unsafe_split_with_sizes = unsafe_split_with_sizes

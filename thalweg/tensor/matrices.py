@@ -21,7 +21,7 @@ LinAlgError = a.LinAlgError
 
 def _floating(name: str, *given: TensorCore) -> None:
     for x in given:
-        if not x.dtype.is_floating_point:
+        if not x.dtype.is_differentiable:
             raise RuntimeError(
                 f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype}"
             )

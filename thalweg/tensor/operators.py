@@ -27,7 +27,7 @@ def _operator(function: Any, name: str) -> Any:
     """
 
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, TensorCore | bool | int | float):
+        if isinstance(other, TensorCore | bool | int | float | complex):
             return function(self, other)
         if isinstance(other, np.number):
             return function(self, other.item())
@@ -45,7 +45,7 @@ def _equality(function: Any, name: str) -> Any:
     operator = _operator(function, name)
 
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray) and other.dtype.kind in "biuf":
+        if isinstance(other, np.ndarray) and other.dtype.kind in "biufc":
             other = from_array(np.array(other))
         return operator(self, other)
 

@@ -137,7 +137,7 @@ def _scatter_reduce(
         if not include_self:
             count = i.scatter(count, values.zeros_like(), places, axis=axis, mode="set")
         count = i.scatter(count, ones, places, axis=axis, mode="add")
-        result = result / count if x.dtype.is_floating_point else e.floor_divide(result, count)
+        result = result / count if x.dtype.is_differentiable else e.floor_divide(result, count)
     return result.reshape(x.shape)
 
 

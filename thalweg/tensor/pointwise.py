@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..ir.builder import Var
 from ..ir.dtype import bool_
 from ..ir.primitive import Primitive
+from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops.composite import Op, elementwise, floating, op
 from .core import TensorCore
@@ -118,6 +119,10 @@ def _neg(x: Var) -> Var:
 
 @op("SignBackward0")
 def _sign(x: Var) -> Var:
+    if x.dtype.is_complex:
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers: use sgn() instead"
+        )
     return x if x.dtype is bool_ else e.sign(x)
 
 
@@ -126,6 +131,13 @@ def _relu(x: Var) -> Var:
     if x.dtype is bool_:
         raise RuntimeError("relu: Boolean inputs are not supported: convert the tensor first")
     return e.relu(x)
+
+
+@op("AbsBackward0")
+def _abs(x: Var) -> Var:
+    if x.dtype is bool_:
+        raise NotImplementedError("abs: not implemented for bool: convert the tensor first")
+    return c.magnitude(x) if x.dtype.is_complex else e.abs_(x)
 
 
 _REFUSES_BOOL = ("bool",)
@@ -155,7 +167,7 @@ cosh = unary("cosh", e.cosh, "CoshBackward0", "Hyperbolic cosine.", to_float=Tru
 asinh = unary("asinh", e.asinh, "AsinhBackward0", "Inverse hyperbolic sine.", to_float=True)
 acosh = unary("acosh", e.acosh, "AcoshBackward0", "Inverse hyperbolic cosine.", to_float=True)
 atanh = unary("atanh", e.atanh, "AtanhBackward0", "Inverse hyperbolic tangent.", to_float=True)
-abs = unary("abs", e.abs_, "AbsBackward0", "Absolute value.", but_not=_REFUSES_BOOL)
+abs = unary("abs", _abs, "", "Absolute value.")
 sign = unary("sign", _sign, "SignBackward0", "-1, 0 or 1.")
 floor = unary(
     "floor",

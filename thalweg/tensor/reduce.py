@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64, uint8
+from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops import movement as m
 from ..ops import reduction as r
@@ -54,7 +55,7 @@ def _counting(x: Var, dtype: DType | None) -> Var:
     """``x`` in the type that sums are kept in: integers in int64."""
     if dtype is not None:
         return x.astype(dtype)
-    return x if x.dtype.is_floating_point else x.astype(int64)
+    return x if x.dtype.is_differentiable else x.astype(int64)
 
 
 @op("SumBackward1")
@@ -109,7 +110,7 @@ def mean(
     Raises:
         RuntimeError: the input is integer or bool and no ``dtype`` is given.
     """
-    if not (dtype or input.dtype).is_floating_point:
+    if not (dtype or input.dtype).is_differentiable:
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {input.dtype}: convert it with .float() first"
@@ -164,7 +165,8 @@ def _var(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var
     count = math.prod(x.shape[a] for a in axes)
     centered = x - x.sum(axes, True) / (count or math.nan)
     free = max(count - correction, 0)
-    return (centered * centered).sum(axes, keepdim) / (free if free else 0.0)
+    squares = c.real(centered * c.conj(centered)) if x.dtype.is_complex else centered * centered
+    return squares.sum(axes, keepdim) / (free if free else 0.0)
 
 
 def _root(total: Var) -> Var:
@@ -177,6 +179,8 @@ def _root(total: Var) -> Var:
 @op("StdBackward0")
 def _std(x: Var, axes: tuple[int, ...], correction: float, keepdim: bool) -> Var:
     """By the largest distance from the mean, so that squares of huge values do not overflow."""
+    if x.dtype.is_complex:
+        return _root(_var(x, axes, correction, keepdim))
     count = math.prod(x.shape[a] for a in axes)
     free = max(count - correction, 0)
     mean_ = (x / (count or math.nan)).sum(axes, True) if x.size else x.sum(axes, True) * math.nan
@@ -200,7 +204,7 @@ def _spread(
     correction: Any,
     keepdim: bool,
 ) -> Tensor:
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_differentiable:
         raise RuntimeError(
             f"{name} only support floating point and complex dtypes, got {input.dtype}: use .float()"
         )
@@ -425,6 +429,8 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
 
 @op("LinalgVectorNormBackward0")
 def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
+    if x.dtype.is_complex:
+        x = c.magnitude(x)
     size = e.abs_(x)
     if p == 2:
         return _root((x * x).sum(axes, keepdim))
@@ -453,7 +459,7 @@ def norm(
 ) -> Tensor:
     """The p-norm of the elements over ``dim``; "fro" is p = 2."""
     x = input if dtype is None else input.to(dtype)
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_differentiable:
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}"
         )

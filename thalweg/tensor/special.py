@@ -7,7 +7,9 @@ from typing import Any
 
 from ..ir.builder import Var
 from ..ir.dtype import bool_, float64
+from ..ops import complex as c
 from ..ops import elementwise as e
+from ..ops import movement as m
 from ..ops import special as s
 from ..ops.composite import floating, op, promoted
 from .core import TensorCore
@@ -77,12 +79,23 @@ def _sinc(x: Var) -> Var:
 
 @op("SgnBackward0")
 def _sgn(x: Var) -> Var:
+    if x.dtype.is_complex:
+        return c.direction(x)
     return x if x.dtype is bool_ else e.sign(x)
+
+
+def _turn(re: Var, im: Var) -> Var:
+    """The angle of (re, im), whose gradient at the origin is 0."""
+    origin = re.eq(0) & im.eq(0)
+    safe = e.where(origin, re.ones_like(), re)
+    return e.where(origin, e.atan2(m.detached(im), m.detached(re)), e.atan2(im, safe))
 
 
 @op("AngleBackward0")
 def _angle(x: Var) -> Var:
     x = floating(x)
+    if x.dtype.is_complex:
+        return _turn(c.real(x), c.imag(x))
     turned = e.where(x < 0, x.zeros_like() + math.pi, x.zeros_like())
     return e.where(x.ne(x), x, turned)
 
@@ -128,8 +141,10 @@ ldexp = binary("ldexp", _ldexp, "", "x * 2**other.")
 float_power = binary("float_power", _float_power, "", "x**other in float64.")
 xlog1py = binary("xlog1py", _xlog1py, "", "x * log1p(y), and 0 where x is 0.")
 sinc = unary("sinc", _sinc, "", "sin(pi x) / (pi x), and 1 at 0.")
-sgn = unary("sgn", _sgn, "", "-1, 0 or 1.")
-angle = unary("angle", _angle, "", "0 for numbers from 0 up, pi below.")
+sgn = unary("sgn", _sgn, "", "-1, 0 or 1; of complex numbers what is left without their size.")
+angle = unary(
+    "angle", _angle, "", "0 for numbers from 0 up, pi below; of complex ones their angle."
+)
 isposinf = unary("isposinf", _isposinf, "", "Where x is positive infinity.")
 isneginf = unary("isneginf", _isneginf, "", "Where x is negative infinity.")
 entr = unary("entr", _entr, "", "-x log(x); 0 at 0 and -inf below.")

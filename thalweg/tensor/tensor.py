@@ -11,6 +11,7 @@ from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
 from .bessel import BesselMethods
 from .constructor import construct
+from .complex import ComplexMethods
 from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
@@ -68,6 +69,8 @@ class Tensor(
     DrawMethods,
     StorageMethods,
     ExchangeMethods,
+    ComplexMethods,
+    RandomMethods,
     ConvertMethods,
     TensorCore,
 ):
