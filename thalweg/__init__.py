@@ -19,6 +19,7 @@ from . import (
     special,
     utils,
 )
+from . import autograd, backends, cuda, data, fft, io, linalg, nn, optim, signal, special, utils
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -529,6 +530,8 @@ def __getattr__(name: str) -> object:
     globals()[name] = found
     return found
 
+from .tensor.spectrogram import istft, stft
+from .tensor.statistics import corrcoef, cov, diff, histc, quantile
 
 float, double, long, int, short = float32, float64, int64, int32, int16
 arctan2, ger, newaxis = atan2, outer, None

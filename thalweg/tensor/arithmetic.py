@@ -28,7 +28,7 @@ def _scaled(y: Var, dtype: DType, alpha: Var | None) -> Var:
     """``alpha * y`` in ``dtype``; alpha is an operand, so that it may vary from step to step."""
     if alpha is None:
         return y
-    if alpha.dtype.category > dtype.category:
+    if alpha.dtype.is_differentiable and alpha.dtype.category > dtype.category:
         raise RuntimeError("add: for integer tensors alpha must not be a floating point number")
     factor = alpha.astype(dtype)
     return y & factor if dtype is bool_ else y * factor

@@ -38,6 +38,7 @@ from .shape import ShapeMethods
 from .softmax import SoftmaxMethods
 from .sorting import SortMethods
 from .special import SpecialMethods
+from .spectrogram import SpectrogramMethods
 from .statistics import StatisticsMethods
 from .storage import StorageMethods
 from .strided import StridedMethods
@@ -65,6 +66,7 @@ class Tensor(
     PlaceMethods,
     PropertyMethods,
     StridedMethods,
+    SpectrogramMethods,
     CopyMethods,
     DrawMethods,
     StorageMethods,
