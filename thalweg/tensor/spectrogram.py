@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def _reflected(places: Any, size: int) -> Any:
     return np.where(places >= size, 2 * (size - 1) - places, places)
 
 
-_PLACES = {  # of what a padded signal shows
+_PLACES: dict[str, Callable[[Any, int], Any]] = {  # of what a padded signal shows
     "reflect": _reflected,
     "replicate": lambda places, size: np.clip(places, 0, size - 1),
     "circular": lambda places, size: places % size,

@@ -70,7 +70,7 @@ def _compare(instr: Instr, found: Array, expected: Array, operands: list[Any]) -
             f"{name}: {found.dtype}{found.shape} and {expected.dtype}{expected.shape}"
         )
     if found.dtype.kind != "f":
-        same = np.array_equal(found, expected)
+        same = np.array_equal(found, expected, equal_nan=found.dtype.kind in "cV")
         bound: Any = 0
     else:
         step = np.finfo(found.dtype).eps
@@ -133,7 +133,7 @@ def check(graph: Graph, inputs: list[Any], one: _OneAtATime) -> None:
         for slot, found in zip(graph.outputs, native(inputs), strict=True):
             expected = np.asarray(values[slot])
             if found.dtype != expected.dtype or not np.array_equal(
-                found, expected, equal_nan=found.dtype.kind == "f"
+                found, expected, equal_nan=found.dtype.kind in "fcV"
             ):
                 if _has_turned_product(graph) and _is_near(found, expected):
                     one.turned += 1
