@@ -1,6 +1,7 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
 import importlib
+from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from . import (
     backends,
     cuda,
     data,
+    fft,
     io,
     linalg,
     nn,
@@ -19,7 +21,6 @@ from . import (
     special,
     utils,
 )
-from . import autograd, backends, cuda, data, fft, io, linalg, nn, optim, signal, special, utils
 from .insight import explain
 from .io import load, save
 from .ir.dtype import DType as dtype
@@ -41,6 +42,7 @@ from .ir.dtype import (
     uint32,
     uint64,
 )
+from .ir.dtype import bool_ as bool
 from .nn.functional.recurrent import (
     gru,
     gru_cell,
@@ -51,7 +53,6 @@ from .nn.functional.recurrent import (
     rnn_tanh,
     rnn_tanh_cell,
 )
-from .ir.dtype import bool_ as bool
 from .runtime.device import Device as device
 from .runtime.generator import Generator, default_generator, initial_seed, seed
 from .runtime.pool import get_num_threads, set_num_threads
@@ -111,13 +112,6 @@ from .tensor.arithmetic import (
     true_divide,
 )
 from .tensor.bessel import i0
-from .tensor.copies import (
-    alias_copy,
-    as_strided_copy,
-    as_strided_scatter,
-    conj,
-    conj_physical,
-    detach_copy,
 from .tensor.complex import (
     adjoint,
     complex,
@@ -135,6 +129,8 @@ from .tensor.complex import (
 from .tensor.copies import (
     alias_copy,
     as_strided_copy,
+    as_strided_scatter,
+    detach_copy,
     diagonal_copy,
     diagonal_scatter,
     expand_copy,
@@ -142,9 +138,6 @@ from .tensor.copies import (
     narrow_copy,
     permute_copy,
     positive,
-    real,
-    resolve_conj,
-    resolve_neg,
     select_copy,
     select_scatter,
     slice_copy,
@@ -223,9 +216,9 @@ from .tensor.inspection import (
     finfo,
     get_device,
     iinfo,
+    is_complex,
     is_conj,
     is_distributed,
-    is_complex,
     is_floating_point,
     is_inference,
     is_neg,
@@ -380,7 +373,7 @@ from .tensor.pointwise import (
     trunc,
 )
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
-from .tensor.properties import adjoint, resize_as_
+from .tensor.properties import resize_as_
 from .tensor.random import (
     bernoulli,
     get_rng_state,
@@ -513,39 +506,38 @@ from .tensor.typed import (
 )
 from .tensor.written import *  # noqa: F403
 
-_LAZY = {
-    "func": "func",
-    "is_anomaly_check_nan_enabled": "autograd.anomaly",
-    "is_anomaly_enabled": "autograd.anomaly",
-    "vmap": "func",
-}  # names, and the room that is loaded when they are asked for
-
-
-def __getattr__(name: str) -> object:
-    """What a plain training does not need, loaded when it is asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'thalweg' has no attribute {name!r}")
-    room = importlib.import_module(f"thalweg.{_LAZY[name]}")
-    found = room if name == _LAZY[name] else getattr(room, name)
-    globals()[name] = found
-    return found
-
-from .tensor.spectrogram import istft, stft
-from .tensor.statistics import corrcoef, cov, diff, histc, quantile
-
 float, double, long, int, short = float32, float64, int64, int32, int16
 arctan2, ger, newaxis = atan2, outer, None
 clone, detach = Tensor.clone, Tensor.detach
 half, cfloat, cdouble = float16, complex64, complex128
 __version__ = "0.1.0"
 
+_AUTOCAST = "amp.autocast_mode"
 _LATER = {  # what a plain training does without, and the module that is loaded when it is asked for
+    "amp": "amp",
+    "autocast": _AUTOCAST,
+    "clear_autocast_cache": _AUTOCAST,
     "compat": "compat",
+    "cpu": "cpu",
     "distributions": "distributions",
+    "fft": "fft",
+    "func": "func",
+    "get_autocast_cpu_dtype": _AUTOCAST,
+    "get_autocast_dtype": _AUTOCAST,
+    "get_autocast_gpu_dtype": _AUTOCAST,
+    "is_anomaly_check_nan_enabled": "autograd.anomaly",
+    "is_anomaly_enabled": "autograd.anomaly",
+    "is_autocast_cache_enabled": _AUTOCAST,
+    "is_autocast_cpu_enabled": _AUTOCAST,
+    "is_autocast_enabled": _AUTOCAST,
+    "set_autocast_cache_enabled": _AUTOCAST,
+    "set_autocast_dtype": _AUTOCAST,
+    "set_autocast_enabled": _AUTOCAST,
+    "vmap": "func",
 }
 
 if TYPE_CHECKING:
-    from . import compat, distributions
+    from . import amp, compat, cpu, distributions, fft, func
 
 
 def __getattr__(name: str) -> Any:

@@ -5,31 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..runtime.state import state
-from ..tensor.dispatch import dispatch
+from ..tensor import watching
 
 
-class Watcher:
-    """Stands where operations pass (``ThreadState.watch``), before whoever stood there, and is told of their nodes."""
+class Watcher(watching.Watcher):
+    """Is told of the nodes of the operations that pass."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-
-    @property
-    def levels(self) -> tuple[Any, ...]:
-        """Those of vmap that are under way."""
-        return () if self.inner is None else self.inner.levels
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def __call__(self, op: Any, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
-        here = state.here
-        here.watch = self.inner
-        try:
-            result = dispatch(op, args, statics)
-        finally:
-            here.watch = self
-        if here.grad:
+    def passed(self, op: Any, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+        result = super().passed(op, args, statics)
+        if state.grad:
             many = result if isinstance(result, tuple) else (result,)
             node = next((t._node for t in many if t._node is not None), None)
             if node is not None:

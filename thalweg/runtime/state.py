@@ -25,9 +25,10 @@ default_tier = _default_tier()
 
 
 class ThreadState:
-    """One thread's. What is dispatched goes to ``watch``, if anybody wants to know (tensor/chain.py, mapped.py)."""
+    """One thread's. What is dispatched goes to ``watch``, if anybody wants to know (tensor/watching.py); ``casting`` is who
+    changes it under autocast (amp)."""
 
-    __slots__ = ("grad", "inference", "tier", "eager", "trace", "watch")
+    __slots__ = ("grad", "inference", "tier", "eager", "trace", "watch", "casting")
 
     def __init__(self) -> None:
         self.grad = True
@@ -36,6 +37,7 @@ class ThreadState:
         self.eager = default_tier == "eager"
         self.trace = Trace(self.tier)
         self.watch: Any = None
+        self.casting: Any = None
 
 
 class _State(threading.local):

@@ -20,8 +20,9 @@ from ..runtime.state import state
 from ..runtime.trace import Trace, trie
 from ..runtime.value import Value, number
 from .core import TensorCore
-from .dispatch import NO_TAPE, Tape, dispatch, tape_of, wrap
+from .dispatch import NO_TAPE, Tape, tape_of, wrap
 from .node import Edge, Handle, Node
+from .watching import Watcher
 
 if TYPE_CHECKING:
     from ..ir.aval import Aval, Shape
@@ -261,22 +262,15 @@ def learned(function: Callable[[Any], Any], input: Any) -> tuple[ChainOp, list[A
     return _chain_of(calls, stand_in, output) if whole else None
 
 
-class _Listener:
-    """As ``dispatch``, with what it was called with and what it gave listed in ``calls``."""
-
-    __slots__ = ("calls",)
-    levels = ()
+class _Listener(Watcher):
+    """Lists in ``calls`` what was dispatched and what it gave."""
 
     def __init__(self, calls: list[Call]) -> None:
+        super().__init__(None)
         self.calls = calls
 
-    def __call__(self, op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
-        here = state.here
-        here.watch = None
-        try:
-            result = dispatch(op, args, statics)
-        finally:
-            here.watch = self
+    def passed(self, op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+        result = super().passed(op, args, statics)
         self.calls.append((op, args, statics, result))
         return result
 

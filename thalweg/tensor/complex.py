@@ -172,7 +172,15 @@ def isreal(input: Tensor) -> Tensor:
 
 def adjoint(input: Tensor) -> Tensor:
     """(..., M, N) conjugated and transposed: (..., N, M)."""
-    return conj(input.transpose(-2, -1))
+    return _adjoint(input, "adjoint()")
+
+
+def _adjoint(input: Tensor, name: str) -> Tensor:
+    if input.ndim == 1:
+        raise RuntimeError(
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return conj(input.transpose(-2, -1) if input.ndim else input)
 
 
 class ComplexMethods(TensorCore):
@@ -216,13 +224,14 @@ class ComplexMethods(TensorCore):
         if self.ndim not in (0, 2):
             raise RuntimeError(
                 f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
+                + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else "")
             )
-        return adjoint(self) if self.ndim else conj(self)  # type: ignore[arg-type]
+        return _adjoint(self, "H")  # type: ignore[arg-type]
 
     @property
     def mH(self) -> Tensor:
         """(..., M, N) conjugated and transposed: (..., N, M)."""
-        return adjoint(self)  # type: ignore[arg-type]
+        return _adjoint(self, "mH")  # type: ignore[arg-type]
 
 
 def _spread(value: Any, like: Any) -> Any:

@@ -162,7 +162,6 @@ def _itself(input: Tensor) -> Tensor:
 class CopyMethods(TensorCore):
     """Tensor's methods of this room."""
 
-    conj_physical_ = _itself
     positive, narrow_copy, sum_to_size = positive, narrow_copy, sum_to_size
     diagonal_scatter, slice_scatter = diagonal_scatter, slice_scatter
     select_scatter, as_strided_scatter = select_scatter, as_strided_scatter

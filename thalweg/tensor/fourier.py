@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Var
-from ..ir.dtype import DType, get_default_dtype
+from ..ir.dtype import DType, float32, get_default_dtype
 from ..ops import complex as c
 from ..ops import fourier as f
 from ..ops.composite import Op, floating
 from ..ops.movement import pad, slice_
+from ..runtime.state import state
 from .core import TensorCore
 from .creation import DeviceLike, from_array
 from .dispatch import dispatch
@@ -164,6 +165,8 @@ def _axis(a: int, ndim: int) -> int:
 def _transform(
     name: str, op: Op, forward: bool, input: TensorCore, s: Sizes, dim: Sizes, norm: str | None
 ) -> Tensor:
+    if input.dtype.is_half and state.here.casting is not None:
+        input = input.to(float32)  # type: ignore[attr-defined]
     real = op.function is _from_real
     _check_type(name, input, real)
     axes, sizes = _axes_and_sizes(input, s, dim, op is _INTO_REAL)

@@ -222,10 +222,10 @@ class MappedOp(Op):
 class Mapping:
     """All levels under way in this thread: through it pass operations, views and writes."""
 
-    __slots__ = ("levels",)
+    __slots__ = ("levels", "inner")
 
-    def __init__(self, levels: Levels) -> None:
-        self.levels = levels
+    def __init__(self, levels: Levels, inner: Any = None) -> None:
+        self.levels, self.inner = levels, inner
 
     def _op(self, op: Op, args: tuple[Any, ...], statics: Any) -> tuple[Op, list[Any], Levels]:
         """``op`` on inner operands, those operands, and the levels of its results."""
@@ -238,7 +238,7 @@ class Mapping:
     def __call__(self, op: Op, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         """``dispatch`` under these levels."""
         here = state.here
-        here.watch = None
+        here.watch = self.inner
         try:
             if not any([isinstance(a, TensorCore) and a._levels for a in args]):
                 return dispatch(op, args, statics)
@@ -365,7 +365,7 @@ def leaving(own: Levels, g: Any) -> Any:
 def under_way() -> Levels:
     """The levels of this thread, the outer ones first."""
     watch = state.here.watch
-    return watch.levels if isinstance(watch, Mapping) else ()
+    return () if watch is None else watch.levels
 
 
 @contextmanager
@@ -373,7 +373,8 @@ def mapping(levels: Levels) -> Iterator[None]:
     """Within it these are the levels under way."""
     here = state.here
     before = here.watch
-    here.watch = Mapping(levels) if levels else None
+    outside = before.inner if isinstance(before, Mapping) else before
+    here.watch = Mapping(levels, outside) if levels else outside
     try:
         yield
     finally:

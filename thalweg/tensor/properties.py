@@ -12,26 +12,13 @@ from ..runtime.state import state
 from ..runtime.value import Storage, realized
 from . import formats
 from .core import TensorCore
-from .creation import from_array, infer_array, size_of
+from .creation import from_array, size_of
 from .inplace import assign, check_writable
 from .inspection import is_same_size, is_signed
 from .view import View, row_major
 
 if TYPE_CHECKING:
     from .tensor import Tensor
-
-
-def _adjoint(input: Any, name: str) -> Tensor:
-    if input.ndim == 1:
-        raise RuntimeError(
-            f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor."
-        )
-    return input.transpose(-2, -1) if input.ndim else input
-
-
-def adjoint(input: Tensor) -> Tensor:
-    """The last two axes exchanged: (..., N, M) gives (..., M, N), a view."""
-    return _adjoint(input, "adjoint()")
 
 
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
@@ -48,73 +35,28 @@ class PropertyMethods(TensorCore):
     name: Any = None
     volatile = False
 
-    is_same_size, is_signed, adjoint = is_same_size, is_signed, adjoint
+    is_same_size, is_signed = is_same_size, is_signed
 
     @property
     def layout(self) -> formats.layout:
         """How it is stored: ``strided``."""
         return formats.strided
 
-    @property
-    def mH(self) -> Tensor:
-        """The last two axes exchanged, a view."""
-        return _adjoint(self, "mH")
-
-    @property
-    def H(self) -> Tensor:
-        """A matrix transposed, a view."""
-        if self.ndim not in (0, 2):
-            raise RuntimeError(
-                f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
-                + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else "")
-            )
-        return _adjoint(self, "H")
-
     def get_device(self) -> int:
         """The device's number: -1, the CPU has none."""
         return -1
-
-    def is_conj(self) -> bool:
-        """Whether it is a conjugated view."""
-        return False
-
-    def is_neg(self) -> bool:
-        """Whether it is a negated view."""
-        return False
 
     def is_nonzero(self) -> bool:
         """Whether its one element is not 0."""
         return bool(self)
 
-    def is_pinned(self, device: Any = None) -> bool:
-        """Whether its memory is pinned for copies to another device."""
-        return False
-
-    def pin_memory(self, device: Any = None) -> Tensor:
-        """RuntimeError: there is no device to pin memory for."""
-        raise RuntimeError("Cannot access accelerator device when none is available.")
-
     def is_coalesced(self) -> bool:
         """Of sparse tensors."""
         raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
 
-    def is_shared(self) -> bool:
-        """Whether other processes see its memory."""
-        return False
-
     def is_distributed(self) -> bool:
         """Whether it is a part of a tensor on several machines."""
         return False
-
-    def is_set_to(self, tensor: TensorCore) -> bool:
-        """Whether ``tensor`` looks at the same storage in the same way."""
-        mine, others = self._layout(), tensor._layout()
-        same = (mine.shape, mine.strides, mine.offset) == (
-            others.shape,
-            others.strides,
-            others.offset,
-        )
-        return self._storage is tensor._storage and same
 
     def dim_order(self) -> tuple[int, ...]:
         """The axes from the one with the largest stride to the one with the smallest."""
@@ -131,12 +73,6 @@ class PropertyMethods(TensorCore):
         return self if dtype is None else self.to(dtype)  # type: ignore
 
     # Making and changing
-
-    def new(self, *data: Any) -> Tensor:
-        """A tensor of this type: of sizes, or of nested numbers."""
-        if len(data) == 1 and not isinstance(data[0], int):
-            return from_array(infer_array(data[0], self.dtype))
-        return from_array(np.zeros(size_of(data) if data else (0,), self.dtype.numpy))
 
     def resize_(self, *sizes: Any, memory_format: Any = None) -> Tensor:
         """Give it another shape in place: the elements stay in order, further ones come from the storage behind

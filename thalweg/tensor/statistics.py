@@ -137,7 +137,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         raise RuntimeError(f'"histogram_cpu" not implemented for {input.dtype}: convert to float')
     if bins <= 0:
         raise RuntimeError(f"bins must be > 0, but got {bins}")
-    x = input.detach().numpy().reshape(-1)
+    x = (input.float() if input.dtype.is_half else input).detach().numpy().reshape(-1)
     low, high = float(min), float(max)
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())

@@ -10,8 +10,8 @@ from ..ir.dtype import get_default_dtype
 from ..runtime.device import as_device
 from .arithmetic import ArithmeticMethods
 from .bessel import BesselMethods
-from .constructor import construct
 from .complex import ComplexMethods
+from .constructor import construct
 from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
@@ -72,7 +72,6 @@ class Tensor(
     StorageMethods,
     ExchangeMethods,
     ComplexMethods,
-    RandomMethods,
     ConvertMethods,
     TensorCore,
 ):

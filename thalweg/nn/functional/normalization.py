@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir.builder import Var
+from ...ir.dtype import float64
 from ...ops import elementwise as e
 from ...ops.composite import Op, op
 from ...tensor import Tensor
@@ -217,7 +218,7 @@ def rms_norm(
 
     Source: Zhang and Sennrich 2019.
     """
-    small = eps if eps is not None else {"float32": 2.0**-23, "float64": 2.0**-52}[input.dtype.name]
+    small = eps if eps is not None else 2.0**-52 if input.dtype is float64 else 2.0**-23
     chosen = _rms_norm_plain if weight is None else _rms_norm
     return dispatch(chosen, (input, weight), (len(tuple(normalized_shape)), small))
 

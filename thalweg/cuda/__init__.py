@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from .tensor.typed import ON_CUDA
+from ..tensor.typed import ON_CUDA
 
 FloatTensor, DoubleTensor, LongTensor = (
     ON_CUDA[name] for name in ("FloatTensor", "DoubleTensor", "LongTensor")
@@ -89,3 +90,9 @@ def set_device(device: Any) -> None:
 def synchronize(device: Any = None) -> None:
     """Raise: there is nothing to wait for."""
     raise RuntimeError(f"{_none('synchronize')}, or call thalweg.synchronize()")
+
+
+def __getattr__(name: str) -> Any:
+    if name != "amp":  # which loads what a plain training does without
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.amp")
