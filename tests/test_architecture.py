@@ -15,8 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "thalweg"
 ROOMS = [
-    ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"], ["optim", "data", "io", "func"],
-    ["vision", "learn", "insight", "distributed", "distributions"], ["compat"], ["cli"], ["testing"],
+    ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"],
+    ["optim", "data", "io", "func", "amp"], ["vision", "learn", "insight", "distributed", "distributions", "cpu", "cuda"],
+    ["compat"], ["cli"], ["testing"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -545,3 +545,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_LATER[name]}")
     return module if name == _LATER[name] else getattr(module, name)
+    module = _LATER[name]
+    found = import_module(f"{__name__}.{module}")
+    return found if name == module else getattr(found, name)

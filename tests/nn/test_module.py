@@ -425,9 +425,8 @@ def test_repr_nests_and_folds_repeats() -> None:
 
 def test_devices_and_types_that_do_not_exist() -> None:
     m = nn.Linear(1, 1)
-    for action in (m.cuda, m.half, m.bfloat16):
-        with pytest.raises(RuntimeError, match=r"\w+: .*: "):
-            action()
+    with pytest.raises(RuntimeError, match=r"\w+: .*: "):
+        m.cuda()
     assert m.compile() is None and m.cpu() is m
     with pytest.raises(RuntimeError, match="cuda"):
         m.to("cuda")

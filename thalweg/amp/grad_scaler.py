@@ -112,7 +112,7 @@ class GradScaler:
                         continue
                     if g.dtype is float16:
                         raise ValueError("Attempting to unscale FP16 gradients.")
-                    here = isfinite(g).logical_not().any()  # type: ignore[attr-defined]
+                    here = isfinite(g).logical_not().any()
                     bad = here if bad is None else bad | here
                     g.mul_(1.0 / scale)
         if bad is not None:

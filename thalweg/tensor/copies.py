@@ -155,10 +155,6 @@ def fill(input: Tensor, value: Any) -> Tensor:
     return (input * 0).clone().fill_(value) if input.requires_grad else input.clone().fill_(value)
 
 
-def _itself(input: Tensor) -> Tensor:
-    return input
-
-
 class CopyMethods(TensorCore):
     """Tensor's methods of this room."""
 
