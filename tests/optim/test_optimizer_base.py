@@ -71,8 +71,9 @@ def test_other_roads():
         tw.optim.Adam([p], foreach=True, fused=True)
     with pytest.raises(RuntimeError, match="does not support"):
         tw.optim.Adam([p], fused=True, differentiable=True)
-    with pytest.raises(NotImplementedError, match="differentiable"):
-        tw.optim.SGD([p], differentiable=True)
+    for settings in ({"lr": tw.tensor(0.1)}, {"betas": (tw.tensor(0.1), tw.tensor(0.2))}):
+        with pytest.raises(ValueError, match="as a Tensor is not supported"):
+            tw.optim.Adam([p], foreach=True, **settings)
     stepped(tw.optim.Adam([p], fused=True, capturable=True))
 
 

@@ -9,7 +9,7 @@ from ..ir.dtype import float64
 from ..ops import elementwise as e
 from .optimizer import Optimizer, State
 from .rules import ascent_or_descent, toward, with_square
-from .settings import check_range, checked_betas
+from .settings import check_range, check_tensors, checked_betas
 from .state import new_counter
 
 
@@ -83,11 +83,13 @@ class Adam(_WithBetas):
         capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(params, {
+        settings = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
             "foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
-        })  # fmt: skip
+        }  # fmt: skip
+        check_tensors(settings)
+        super().__init__(params, settings)
 
     def flags(self, group: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
         return (*super().flags(group), ("amsgrad", group["amsgrad"]))

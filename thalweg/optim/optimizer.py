@@ -27,6 +27,7 @@ from ..tensor.core import TensorCore
 from ..tensor.dispatch import wrap
 from ..tensor.modes import enable_grad
 from ..tensor.node import Handle
+from .on_tape import step_on_tape
 from .settings import check_groups, check_road, listed, required
 from .state import filled, new_counter, taken
 
@@ -128,7 +129,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                 f"{type(params).__name__}: write [tensor]"
             )
-        check_road(type(self).__name__, defaults)
+        check_road(defaults)
         self.defaults = defaults
         self._begin()
         self.state: defaultdict[Any, State] = defaultdict(dict)
@@ -148,13 +149,14 @@ class Optimizer:
         """Let ``param_group["params"]`` be trained too, with its own settings beside the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        differentiable = self.defaults.get("differentiable")
         params, names = listed(param_group["params"])
         for p in params:
             if not isinstance(p, TensorCore):
                 raise TypeError(
                     f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
                 )
-            if not (p.is_leaf or p.retains_grad):  # type: ignore[attr-defined]
+            if not (differentiable or p.is_leaf or p.retains_grad):  # type: ignore[attr-defined]
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
@@ -236,7 +238,10 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for groups in _rounds(self.param_groups) if self._repeats else (self.param_groups,):
-            self._step(groups)
+            if self.defaults.get("differentiable"):
+                step_on_tape(STEP, self, groups)
+            else:
+                self._step(groups)
         return loss
 
     def _step(self, groups: list[dict[str, Any]]) -> None:

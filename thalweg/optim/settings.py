@@ -34,18 +34,13 @@ def listed(params: Any) -> tuple[list[Any], list[str]]:
     return [p[1] if isinstance(p, tuple) else p for p in given], names
 
 
-def check_road(name: str, defaults: dict[str, Any]) -> None:
-    """Refuse what asks for another kind of step; ``foreach``, ``fused`` and ``capturable`` change nothing here."""
+def check_road(defaults: dict[str, Any]) -> None:
+    """Refuse what contradicts itself; ``foreach``, ``fused`` and ``capturable`` change nothing here."""
     fused, differentiable = defaults.get("fused"), defaults.get("differentiable")
     if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and defaults.get("foreach"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            f"{name}: differentiable=True is not supported: write the update with tensor operations and "
-            "autograd.grad(create_graph=True)"
-        )
 
 
 def check_groups(saved: list[Any], own: list[Any]) -> None:
@@ -61,6 +56,17 @@ def check_groups(saved: list[Any], own: list[Any]) -> None:
             )
 
 
+def is_complex(p: Any) -> bool:
+    """Whether a parameter holds complex numbers."""
+    return bool(p.dtype.is_complex)
+
+
+def check_complex(name: str, groups: list[dict[str, Any]]) -> None:
+    """RuntimeError where a parameter with a gradient is complex."""
+    if any(p._grad is not None and is_complex(p) for g in groups for p in g["params"]):
+        raise RuntimeError(f"{name} does not support complex parameters")
+
+
 def check_range(name: str, value: Any, low: float = 0.0, high: float | None = None) -> None:
     """ValueError where a setting is out of its range [low, high)."""
     if isinstance(value, Tensor) and value.numel() != 1:
@@ -68,6 +74,18 @@ def check_range(name: str, value: Any, low: float = 0.0, high: float | None = No
     shown = value.item() if isinstance(value, Tensor) else value
     if not (low <= shown and (high is None or shown < high)):
         raise ValueError(f"Invalid {name}: {shown}")
+
+
+def check_tensors(settings: dict[str, Any]) -> None:
+    """ValueError where a setting is a tensor and ``foreach`` asks for numbers."""
+    if not settings["foreach"] or settings["capturable"]:
+        return
+    named = {"lr": settings["lr"], **{f"betas[{i}]": b for i, b in enumerate(settings["betas"])}}
+    for name, value in named.items():
+        if isinstance(value, Tensor):
+            raise ValueError(
+                f"{name} as a Tensor is not supported for capturable=False and foreach=True"
+            )
 
 
 def checked_betas(betas: Any) -> tuple[float, float]:

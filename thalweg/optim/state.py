@@ -16,6 +16,11 @@ def filled(parameter: Any, value: float) -> Tensor:
     return full(tuple(parameter.shape), value, dtype=parameter.dtype)
 
 
+def zeros_of(parameter: Any, shape: tuple[int, ...]) -> Tensor:
+    """A state tensor of zeros of a parameter's type."""
+    return full(shape, 0, dtype=parameter.dtype)
+
+
 def new_counter(count: float = 0.0) -> Tensor:
     """A state tensor () of one number; all that begin at 0 share one Value."""
     kind = float64 if get_default_dtype() is float64 else float32
