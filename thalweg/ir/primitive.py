@@ -30,6 +30,7 @@ class Primitive:
         holomorphic: on complex numbers its rules are derivatives, which the walk turns into PyTorch's gradients (vjp.py);
             False: they are gradients as they stand.
         ordered: it needs an order of numbers, which complex ones don't have: they are refused.
+        symmetric: of a matrix one triangle is read, and the gradient is that along symmetric changes.
         fresh: the reference's result is always new memory, which a later one may overwrite.
         samples: ``() -> [(arrays, statics), ...]`` for the table tests; ties, kinks and empties included.
         errors: ``() -> [(arrays, statics, exception, text), ...]``: one case for every ``raise``.
@@ -48,6 +49,7 @@ class Primitive:
         statics: tuple[str, ...] = (),
         elementwise: bool = False,
         dense: bool = True,
+        symmetric: bool = False,
         fresh: bool | None = None,
         moves: bool = False,
         holomorphic: bool = True,
@@ -63,6 +65,7 @@ class Primitive:
         self.ordered = ordered
         self.moves, self.holomorphic = moves, holomorphic and not moves
         self.samples, self.errors, self.source = samples, errors, source
+        self.symmetric = symmetric
         self.donating: Callable[..., Any] | None = getattr(reference, "donating", None)
         self.fresh = (elementwise or self.donating is not None) if fresh is None else fresh
         self.registry[name] = self

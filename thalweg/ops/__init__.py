@@ -5,6 +5,7 @@ from . import (
     contraction,
     elementwise,
     fourier,
+    factors,
     indexing,
     linalg,
     lookup,
@@ -12,6 +13,7 @@ from . import (
     reduction,
     sorting,
     special,
+    spectra,
     window,
 )
 
@@ -20,6 +22,7 @@ __all__ = [
     "contraction",
     "elementwise",
     "fourier",
+    "factors",
     "indexing",
     "linalg",
     "lookup",
@@ -27,5 +30,6 @@ __all__ = [
     "reduction",
     "sorting",
     "special",
+    "spectra",
     "window",
 ]

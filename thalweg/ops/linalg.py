@@ -178,7 +178,7 @@ below: Primitive = primitive(
 )
 
 
-def _cholesky_grad(g: Var, out: Var, x: Var) -> Var:
+def cholesky_grad(g: Var, out: Var, x: Var) -> Var:
     """Source: I. Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10, made symmetric."""
     inside = out.swap() @ g
     phi = (_triangle(inside) + _triangle(inside, strict=True)) * 0.5  # half of the diagonal
@@ -191,7 +191,7 @@ cholesky: Primitive = primitive(
     "cholesky",
     infer=_same_shape("linalg.cholesky"),
     reference=_cholesky,
-    grads=(_cholesky_grad,),
+    grads=(cholesky_grad,),
     samples=_matrices,
     errors=lambda: [*_not_square()(), ((-np.eye(2),), {}, LinAlgError, "positive-definite")],
 )

@@ -1,0 +1,280 @@
+"""Primitives that take matrices apart into orthogonal factors: QR, singular values, symmetric eigenvalues, the pseudoinverse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval
+from ..ir.builder import Var
+from ..ir.primitive import Primitive, primitive
+from .elementwise import where
+from .factors import solve_triangular
+from .linalg import LinAlgError, below, square
+from .movement import cat, slice_, triangle
+from .samples import draw
+
+Array = np.ndarray[Any, Any]
+
+
+def matrices(name: str, x: Aval) -> tuple[tuple[int, ...], int, int]:
+    """The leading axes, rows and columns of ``x``; RuntimeError unless it is (..., M, N)."""
+    if x.ndim < 2:
+        raise RuntimeError(
+            f"{name}: The input tensor A must have at least 2 dimensions, its shape is {list(x.shape)}"
+        )
+    return x.shape[:-2], x.shape[-2], x.shape[-1]
+
+
+def _columns(x: Var, start: int, stop: int) -> Var:
+    """(..., M, stop - start) of (..., M, N)."""
+    starts = (*[0] * (x.ndim - 1), start)
+    result: Var = slice_(x, starts=starts, stops=(*x.shape[:-1], stop), steps=(1,) * x.ndim)
+    return result
+
+
+def _rows(x: Var, stop: int) -> Var:
+    """(..., stop, N), the first of (..., M, N)."""
+    return _columns(x.swap(), 0, stop).swap()
+
+
+def on_diagonal(x: Var) -> Var:
+    """(..., N, N) whether an element of ``x`` (..., N, N) is on the diagonal."""
+    result: Var = below(x, strict=False) & below(x.swap(), strict=False).swap()
+    return result
+
+
+def _row(x: Var) -> Var:
+    """(..., 1, N) of (..., N)."""
+    return x.reshape((*x.shape[:-1], 1, x.shape[-1]))
+
+
+def _column(x: Var) -> Var:
+    """(..., N, 1) of (..., N)."""
+    return x.reshape((*x.shape, 1))
+
+
+def _qr_shapes(x: Aval, mode: str) -> tuple[Aval, Aval]:
+    lead, m, n = matrices("linalg.qr", x)
+    k = m if mode == "complete" else min(m, n)
+    q = (0,) if mode == "r" else (*lead, m, k)
+    return Aval(q, x.dtype), Aval((*lead, k, n), x.dtype)
+
+
+def _qr(x: Array, mode: str) -> tuple[Array, Array]:
+    if mode == "r":
+        return np.zeros(0, x.dtype), np.linalg.qr(x, "r")
+    q, r = np.linalg.qr(x, mode)  # type: ignore[arg-type]
+    return np.ascontiguousarray(q), np.ascontiguousarray(r)
+
+
+def _qr_grad(g: Any, out: Any, x: Var, mode: str) -> Var:
+    """Source: Seeger et al. 2017, "Auto-differentiating linear algebra", section 3.3; wide matrices by their left part."""
+    q, r = out
+    m, n = x.shape[-2:]
+    if mode == "r":
+        raise RuntimeError(
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r': use mode='reduced'"
+        )
+    if mode == "complete" and m > n:
+        raise RuntimeError(
+            f"The QR decomposition is not differentiable when mode='complete' and nrows > ncols ({m} > {n}): use "
+            "mode='reduced'"
+        )
+    gq, gr = (o.zeros_like() if p is None else p for p, o in zip(g, out, strict=True))
+    if m >= n:
+        return _square_qr_grad(gq, gr, q, r)
+    rest = _columns(gr, m, n)
+    gq = gq + _columns(x, m, n) @ rest.swap()
+    first = _square_qr_grad(gq, _columns(gr, 0, m), q, _columns(r, 0, m))
+    result: Var = cat(first, q @ rest, axis=x.ndim - 1)
+    return result
+
+
+def _square_qr_grad(gq: Var, gr: Var, q: Var, r: Var) -> Var:
+    inside = r @ gr.swap() - gq.swap() @ q
+    strict = triangle(inside, k=-1, lower=True)
+    turned = gq + q @ (triangle(inside, k=0, lower=True) + strict.swap())
+    result: Var = solve_triangular(r, turned.swap(), upper=True, unit=False).swap()
+    return result
+
+
+qr: Primitive = primitive(
+    "qr",
+    infer=_qr_shapes,
+    reference=_qr,
+    grads=(_qr_grad,),
+    statics=("mode",),
+    samples=lambda: [
+        ((draw(4, 3),), {"mode": "reduced"}),
+        ((draw(2, 3, 3),), {"mode": "complete"}),
+        ((draw(2, 4),), {"mode": "reduced"}),
+        ((np.zeros((0, 3, 2)),), {"mode": "reduced"}),
+    ],
+    errors=lambda: [((draw(3),), {"mode": "reduced"}, RuntimeError, "at least 2 dimensions")],
+)
+
+
+def _svd_shapes(x: Aval, full: bool) -> tuple[Aval, Aval, Aval]:
+    lead, m, n = matrices("linalg.svd", x)
+    k = min(m, n)
+    u, v = ((m, m), (n, n)) if full else ((m, k), (k, n))
+    return Aval((*lead, *u), x.dtype), Aval((*lead, k), x.dtype), Aval((*lead, *v), x.dtype)
+
+
+def _svd(x: Array, full: bool) -> tuple[Array, ...]:
+    try:
+        found = np.linalg.svd(x, full)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(
+            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
+        ) from None
+    return tuple(np.ascontiguousarray(part) for part in found)
+
+
+def _svd_grad(g: Any, out: Any, x: Var, full: bool) -> Var:
+    """Source: J. Townsend 2016, "Differentiating the singular value decomposition". Of full bases the first columns count."""
+    gu, gs, gv = g
+    u, s, v = out
+    k = s.shape[-1]
+    u, v = _columns(u, 0, k), _rows(v, k)
+    core = None
+    diagonal = on_diagonal(u.swap() @ u)
+    if gs is not None:
+        core = where(diagonal, _column(gs), diagonal.astype(s.dtype).zeros_like())
+    squares = _row(s) * _row(s) - _column(s) * _column(s)
+    gaps = where(diagonal, squares.ones_like(), squares)
+    outside: list[Var] = []
+    if gu is not None:
+        gu = _columns(gu, 0, k)
+        inside = u.swap() @ gu
+        part = (inside - inside.swap()) / gaps * _row(s)
+        core = part if core is None else core + part
+        if x.shape[-2] > k:
+            rest = (gu - u @ inside) / _row(s)
+            outside.append(rest @ v)
+    if gv is not None:
+        gv = _rows(gv, k).swap()
+        inside = v @ gv
+        part = (inside - inside.swap()) / gaps * _column(s)
+        core = part if core is None else core + part
+        if x.shape[-1] > k:
+            rest = (gv - v.swap() @ inside) / _row(s)
+            outside.append(u @ rest.swap())
+    assert core is not None
+    result: Var = u @ core @ v
+    for part in outside:
+        result = result + part
+    return result
+
+
+svd: Primitive = primitive(
+    "svd",
+    infer=_svd_shapes,
+    reference=_svd,
+    grads=(_svd_grad,),
+    statics=("full",),
+    samples=lambda: [
+        ((draw(4, 3),), {"full": False}),
+        ((draw(2, 3, 4),), {"full": False}),
+        ((draw(3, 3),), {"full": True}),
+        ((np.zeros((0, 3, 2)),), {"full": False}),
+    ],
+    errors=lambda: [
+        ((draw(3),), {"full": False}, RuntimeError, "at least 2 dimensions"),
+        ((np.full((2, 2), np.nan),), {"full": False}, LinAlgError, "failed to converge"),
+    ],
+)
+
+
+def _eigh_shapes(x: Aval, lower: bool) -> tuple[Aval, Aval]:
+    square("linalg.eigh", x)
+    return Aval(x.shape[:-1], x.dtype), Aval(x.shape, x.dtype)
+
+
+def _eigh(x: Array, lower: bool) -> tuple[Array, Array]:
+    try:
+        values, vectors = np.linalg.eigh(x, "L" if lower else "U")
+        found = not np.isnan(values).any()
+    except np.linalg.LinAlgError:
+        found = False
+    if not found:
+        raise LinAlgError(
+            "linalg.eigh: The algorithm failed to converge because the input matrix is ill-conditioned or has too "
+            "many repeated eigenvalues, or is not finite"
+        )
+    return np.ascontiguousarray(values), np.ascontiguousarray(vectors)
+
+
+def _eigh_grad(g: Any, out: Any, x: Var, lower: bool) -> Var:
+    """Source: Giles 2008, "An extended collection of matrix derivative results", section 3.1."""
+    (gl, gq), (l, q) = g, out
+    diagonal = on_diagonal(x)
+    core = where(diagonal, _column(l.zeros_like() if gl is None else gl), q.zeros_like())
+    if gq is not None:
+        gaps = where(diagonal, q.ones_like(), _row(l) - _column(l))
+        core = where(diagonal, core, q.swap() @ gq / gaps)
+    result: Var = q @ core @ q.swap()
+    return result
+
+
+def _symmetric() -> Array:
+    x = draw(3, 3)
+    return x + x.T
+
+
+eigh: Primitive = primitive(
+    "eigh",
+    infer=_eigh_shapes,
+    reference=_eigh,
+    grads=(_eigh_grad,),
+    statics=("lower",),
+    symmetric=True,
+    samples=lambda: [
+        ((_symmetric(),), {"lower": True}),
+        ((np.stack([_symmetric(), _symmetric() @ _symmetric()]),), {"lower": False}),
+        ((np.zeros((0, 2, 2)),), {"lower": True}),
+    ],
+    errors=lambda: [
+        ((draw(2, 3),), {"lower": True}, RuntimeError, "square matrices"),
+        ((np.full((2, 2), np.nan),), {"lower": True}, LinAlgError, "failed to converge"),
+    ],
+)
+
+
+def _pinv(x: Array, atol: Array, rtol: Array) -> Array:
+    u, s, v = _svd(x, False)
+    largest = s.max(-1, initial=0)
+    cutoff = np.maximum(atol, rtol * largest)[..., None]
+    kept = s > cutoff
+    inverse = np.where(kept, 1 / np.where(kept, s, 1), 0).astype(x.dtype)
+    return np.ascontiguousarray(np.swapaxes(v, -1, -2) @ (inverse[..., None] * np.swapaxes(u, -1, -2)))
+
+
+def _pinv_shape(x: Aval, atol: Aval, rtol: Aval) -> Aval:
+    lead, m, n = matrices("linalg.pinv", x)
+    return Aval((*lead, n, m), x.dtype)
+
+
+def _pinv_grad(g: Var, out: Var, x: Var, atol: Var, rtol: Var) -> Var:
+    """Of matrices near which the rank stays. Source: Golub and Pereyra 1973, "The differentiation of pseudo-inverses"."""
+    p, back = out.swap(), g.swap()
+    left, right = back @ out @ p, p @ out @ back
+    inner = (left - x @ (out @ left)) + (right - (right @ out) @ x)
+    result: Var = inner - p @ g @ p
+    return result
+
+
+pinv: Primitive = primitive(
+    "pinv",
+    infer=_pinv_shape,
+    reference=_pinv,
+    grads=(_pinv_grad, None, None),
+    samples=lambda: [
+        ((x, np.asarray(0.0), np.asarray(1e-9)), {}) for x in (draw(4, 3), draw(2, 2, 3), np.zeros((0, 3)))
+    ],
+    errors=lambda: [
+        ((draw(3), np.asarray(0.0), np.asarray(0.0)), {}, RuntimeError, "at least 2 dimensions")
+    ],
+)  # fmt: skip
