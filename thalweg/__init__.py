@@ -184,11 +184,25 @@ from .tensor.creation import (
     zeros,
     zeros_like,
 )
-from .tensor.creation import (
-    inclusive_range as range,
-)
+from .tensor.creation import inclusive_range as range
+from .tensor.decompositions import cholesky_of as cholesky
+from .tensor.decompositions import geqrf, lu_unpack, ormqr, pca_lowrank, svd_lowrank
+from .tensor.decompositions import householder_product as orgqr
+from .tensor.decompositions import lu_of as lu
+from .tensor.decompositions import qr_of as qr
+from .tensor.decompositions import svd_of as svd
 from .tensor.draws import binomial, poisson
 from .tensor.einsum import einsum, inner, kron, tensordot, vdot
+from .tensor.equations import (
+    chain_matmul,
+    cholesky_inverse,
+    cholesky_solve,
+    matrix_exp,
+    pinverse,
+    triangular_solve,
+)
+from .tensor.equations import lu_solve_of as lu_solve
+from .tensor.equations import vander_of as vander
 from .tensor.exchange import from_dlpack
 from .tensor.formats import (
     channels_last,
@@ -200,16 +214,8 @@ from .tensor.formats import (
     strided,
 )
 from .tensor.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
-from .tensor.grids import (
-    cartesian_prod,
-    combinations,
-    meshgrid,
-    tril_indices,
-    triu_indices,
-)
-from .tensor.indexing import (
-    index_put,
-)
+from .tensor.grids import cartesian_prod, combinations, meshgrid, tril_indices, triu_indices
+from .tensor.indexing import index_put
 from .tensor.inspection import (
     broadcast_shapes,
     can_cast,
@@ -241,21 +247,11 @@ from .tensor.joining import (
     stack,
     vstack,
 )
-from .tensor.linear_algebra import (
-    addbmm,
-    addmm,
-    addmv,
-    baddbmm,
-    bmm,
-    dot,
-    matmul,
-    mm,
-    mv,
-    outer,
-)
+from .tensor.linear_algebra import addbmm, addmm, addmv, baddbmm, bmm, dot, matmul, mm, mv, outer
 from .tensor.logarithms import frac, logaddexp, logit, rad2deg, xlogy
-from .tensor.matrices import addr, det, logdet, matrix_power, slogdet
+from .tensor.matrices import addr, cross, det, logdet, matrix_power
 from .tensor.matrices import inv as inverse
+from .tensor.matrices import slogdet_of as slogdet
 from .tensor.modes import (
     enable_grad,
     inference_mode,
@@ -317,13 +313,7 @@ from .tensor.picking import (
     take_along_dim,
     where,
 )
-from .tensor.places import (
-    index_reduce,
-    nonzero_static,
-    renorm,
-    row_stack,
-    unravel_index,
-)
+from .tensor.places import index_reduce, nonzero_static, renorm, row_stack, unravel_index
 from .tensor.pointwise import (
     abs,
     absolute,
@@ -485,13 +475,16 @@ from .tensor.special import (
 from .tensor.statistics import (
     corrcoef,
     cov,
+    cumulative_trapezoid,
     diff,
     histc,
     histogram,
     histogramdd,
     nanquantile,
     quantile,
+    trapezoid,
 )
+from .tensor.statistics import trapezoid as trapz
 from .tensor.strided import empty_permuted, empty_strided
 from .tensor.typed import (
     BoolTensor,
@@ -507,9 +500,9 @@ from .tensor.typed import (
 from .tensor.written import *  # noqa: F403
 
 float, double, long, int, short = float32, float64, int64, int32, int16
+half, cfloat, cdouble = float16, complex64, complex128
 arctan2, ger, newaxis = atan2, outer, None
 clone, detach = Tensor.clone, Tensor.detach
-half, cfloat, cdouble = float16, complex64, complex128
 __version__ = "0.1.0"
 
 _AUTOCAST = "amp.autocast_mode"
@@ -545,6 +538,3 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_LATER[name]}")
     return module if name == _LATER[name] else getattr(module, name)
-    module = _LATER[name]
-    found = import_module(f"{__name__}.{module}")
-    return found if name == module else getattr(found, name)

@@ -1,5 +1,33 @@
 """``thalweg.linalg``: linear algebra under PyTorch's name; the functions live in ``tensor``."""
 
+from .tensor.decompositions import (
+    cholesky_ex,
+    eigh,
+    eigvalsh,
+    householder_product,
+    ldl_factor,
+    ldl_factor_ex,
+    lu,
+    lu_factor,
+    lu_factor_ex,
+    qr,
+    svd,
+    svdvals,
+)
+from .tensor.equations import (
+    inv_ex,
+    ldl_solve,
+    lstsq,
+    lu_solve,
+    matrix_exp,
+    matrix_rank,
+    pinv,
+    solve_ex,
+    solve_triangular,
+    tensorinv,
+    tensorsolve,
+    vander,
+)
 from .tensor.linear_algebra import matmul
 from .tensor.matrices import (
     LinAlgError,
@@ -14,7 +42,12 @@ from .tensor.matrices import (
     vecdot,
 )
 from .tensor.matrices import linalg_cross as cross
-from .tensor.norms import matrix_norm, norm, vector_norm
+from .tensor.norms import cond, matrix_norm, norm, vector_norm
 
-__all__ = ["LinAlgError", "cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power",
-           "multi_dot", "norm", "slogdet", "solve", "vecdot", "vector_norm"]  # fmt: skip
+__all__ = [
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh",
+    "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex", "ldl_solve", "lstsq", "lu", "lu_factor",
+    "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm",
+    "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve",
+    "vander", "vecdot", "vector_norm",
+]  # fmt: skip

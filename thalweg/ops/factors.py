@@ -171,7 +171,9 @@ lu: Primitive = primitive(
     infer=_lu_shapes,
     reference=_lu,
     grads=(_lu_grad,),
-    samples=lambda: [((x,), {}) for x in (draw(3, 3), draw(2, 4, 3), draw(2, 3), np.zeros((0, 2, 2)))],
+    samples=lambda: [
+        ((x,), {}) for x in (draw(3, 3), draw(2, 4, 3), draw(2, 3), np.zeros((0, 2, 2)))
+    ],
     errors=lambda: [((draw(3),), {}, RuntimeError, "at least 2 dimensions")],
 )
 
@@ -240,7 +242,7 @@ def _ldl(x: Array) -> tuple[Array, Array, Array]:
     if x.size:
         sytrf = _lapack("sytrf", x)
         _each(lambda m: sytrf(m, lower=1), results, x)
-    return results
+    return np.tril(results[0]), *results[1:]
 
 
 ldl: Primitive = primitive(

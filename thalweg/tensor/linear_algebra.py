@@ -142,10 +142,16 @@ bmm = _ranked("bmm", 3, 3, "(B, N, K) @ (B, K, M) gives (B, N, M).")
 def _addmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
     """The factors are operands, so that they may vary from step to step; None: 1. Nothing of what a beta of 0
     takes away is seen, not even a NaN."""
-    return _biased(bias, multiplied(x, y), beta, alpha)
+    return _weighted(bias, multiplied(x, y), beta, alpha)
 
 
-def _biased(bias: Var, product: Var, beta: Var | None, alpha: Var | None) -> Var:
+@op("AddbmmBackward0", (0, 1, 2))
+def _addbmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
+    """``_addmm`` of the sum of products."""
+    return _weighted(bias, multiplied(x, y).sum((0,)).astype(x.dtype), beta, alpha)
+
+
+def _weighted(bias: Var, product: Var, beta: Var | None, alpha: Var | None) -> Var:
     if kind_of(product.dtype) == "bool":
         raise NotImplementedError("addmm: not implemented for bool: convert the tensors first")
     _same_dtype(bias, product)
@@ -159,12 +165,6 @@ def _biased(bias: Var, product: Var, beta: Var | None, alpha: Var | None) -> Var
         factor = beta.astype(bias.dtype)
         bias = where(factor.eq(0), bias.zeros_like(), bias * factor)
     return product + bias
-
-
-@op("AddbmmBackward0", (0, 1, 2))
-def _addbmm(bias: Var, x: Var, y: Var, beta: Var | None, alpha: Var | None) -> Var:
-    """As ``_addmm``, of the sum of the products."""
-    return _biased(bias, multiplied(x, y).sum((0,)), beta, alpha)
 
 
 _addmv = Op(_addmm.function, "AddmvBackward0", _addmm.shows)
@@ -207,9 +207,9 @@ def baddbmm(
 
 
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
-    """``beta * input + alpha *`` the sum of the products; (B, N, K) by (B, K, M), input broadcasts to (N, M)."""
+    """``beta * input + alpha * (batch1 @ batch2).sum(0)``; (B, N, K) by (B, K, M), input broadcasts to (N, M)."""
     return _added("addbmm", _addbmm, (3, 3), (input, batch1, batch2), beta, alpha)
 
 

@@ -9,6 +9,7 @@ from ..ops import linalg as a
 from ..ops.composite import op
 from ..ops.elementwise import where
 from ..ops.movement import detached
+from . import return_types
 from .core import TensorCore
 from .dispatch import dispatch
 from .reduce import wrap_dim
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 LinAlgError = a.LinAlgError
 
 
-def _floating(name: str, *given: TensorCore) -> None:
+def floating(name: str, *given: TensorCore) -> None:
+    """RuntimeError unless all are floating tensors (any shape) of one type."""
     for x in given:
         if not x.dtype.is_differentiable:
             raise RuntimeError(
@@ -59,20 +61,25 @@ def _solve(x: Var, b: Var) -> Var:
 
 def inv(A: Tensor) -> Tensor:
     """The inverse of each matrix: (..., N, N) in, the same out; LinAlgError where there is none."""
-    _floating("linalg.inv", A)
+    floating("linalg.inv", A)
     return dispatch(_inv, (A,))
 
 
 def det(A: Tensor) -> Tensor:
     """(..., N, N) gives (...,) determinants. The gradient wants matrices that have an inverse."""
-    _floating("linalg.det", A)
+    floating("linalg.det", A)
     return dispatch(_det, (A,))
 
 
-def slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
+def slogdet(A: Tensor) -> Any:
     """(..., N, N) gives (...,) signs and (...,) logarithms of the absolute determinants."""
-    _floating("linalg.slogdet", A)
-    return dispatch(_slogdet, (A,))
+    floating("linalg.slogdet", A)
+    return return_types.linalg_slogdet(*dispatch(_slogdet, (A,)))
+
+
+def slogdet_of(input: Tensor) -> Any:
+    """``linalg.slogdet`` of (..., N, N)."""
+    return return_types.slogdet(*slogdet(input))
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -83,7 +90,7 @@ def logdet(input: Tensor) -> Tensor:
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L with L @ L.mT = A, read from the lower half: (..., N, N) in, the same out; ``upper`` gives L.mT."""
-    _floating("linalg.cholesky", A)
+    floating("linalg.cholesky", A)
     lower: Tensor = dispatch(_cholesky, (A.mT if upper else A,))
     return lower.mT if upper else lower
 
@@ -97,7 +104,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     Returns:
         the shape of B, with the leading axes of both.
     """
-    _floating("linalg.solve", A, B)
+    floating("linalg.solve", A, B)
     if A.ndim < 2:
         raise RuntimeError("linalg.solve: The input tensor A must have at least 2 dimensions.")
     vectors = B.ndim == 1 or (A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape[:-1]))
@@ -160,6 +167,15 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return first - input.roll(-2, axis) * other.roll(-1, axis)
 
 
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The vector product along ``dim``, by default the first axis of size 3: (..., 3, ...) both, which broadcast."""
+    if dim is None:
+        dim = next((k for k, n in enumerate(input.shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError(f"no dimension of size 3 in input: its shape is {list(input.shape)}")
+    return linalg_cross(input, other, dim=dim)
+
+
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``: (N,) by (M,), input broadcasts to (N, M)."""
     product = vec1.unsqueeze(-1) * vec2
@@ -167,3 +183,14 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
         return product & bool(alpha) | input & bool(beta)
     product = product if alpha == 1 else product * alpha
     return product + (input if beta == 1 else input * beta) if beta != 0 else product
+
+
+class MatrixMethods(TensorCore):
+    """Tensor's vector products."""
+
+    addr, cross = addr, cross
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two axes exchanged, and conjugated: (..., N, M) gives (..., M, N)."""
+        return self.mT.conj()  # type: ignore[attr-defined]

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .core import TensorCore
+from .decompositions import svdvals
+from .equations import inv_ex
 from .reduce import norm as _p_norm
 
 if TYPE_CHECKING:
@@ -28,12 +30,13 @@ def matrix_norm(
     *,
     dtype: DType | None = None,
 ) -> Tensor:
-    """The norm of matrices (..., N, M): "fro", or the largest (smallest) sum of a column (1) or row (inf).
+    """The norm of matrices (..., N, M): "fro", the largest (smallest) sum of a column (1) or row (inf), the largest
+    (smallest) singular value (2, -2), or the sum of all singular values ("nuc").
 
     Returns:
         (...,), or (..., 1, 1) with keepdim.
     Raises:
-        RuntimeError: ``ord`` needs singular values ("nuc", 2, -2) or is no norm of a matrix.
+        RuntimeError: ``ord`` is no norm of a matrix.
     """
     if A.ndim < 2:
         raise RuntimeError(
@@ -42,10 +45,16 @@ def matrix_norm(
     row, column = (d % A.ndim for d in dim)
     if ord == "fro":
         return _p_norm(A, 2, (row, column), keepdim, dtype=dtype)
+    if ord in (2, -2, "nuc"):
+        moved = (A if dtype is None else A.to(dtype)).movedim((row, column), (-2, -1))
+        sizes = svdvals(moved)
+        best = sizes.sum(-1) if ord == "nuc" else sizes.amax(-1) if ord == 2 else sizes.amin(-1)
+        if not keepdim:
+            return best
+        first, second = sorted((row, column))
+        return best.unsqueeze(first).unsqueeze(second)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise RuntimeError(
-            f"linalg.matrix_norm: order {ord!r} is not supported: use 'fro', 1, -1, inf or -inf"
-        )
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     along, across = (row, column) if abs(ord) == 1 else (column, row)
     sums = _p_norm(A, 1, (along,), True, dtype=dtype)
     best = sums.amax(across, True) if ord > 0 else sums.amin(across, True)
@@ -75,6 +84,21 @@ def norm(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
         )
     return vector_norm(A, ord, axes, keepdim, dtype=dtype)
+
+
+def cond(A: Tensor, p: Any = None) -> Tensor:
+    """(...,) how much larger the greatest of (..., M, N) is than its least; with ``p``, a norm of ``matrix_norm``, the
+    norm of (..., N, N) times that of its inverse, infinite where there is none."""
+    if p in (None, 2, -2):
+        sizes = svdvals(A)
+        largest, least = sizes[..., 0], sizes[..., -1]
+        return least / largest if p == -2 else largest / least
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise RuntimeError(
+            f"linalg.cond(p={p}): A must be batches of square matrices, but its shape is {list(A.shape)}"
+        )
+    inverse, info = inv_ex(A)
+    return (matrix_norm(A, p) * matrix_norm(inverse, p)).masked_fill(info != 0, math.inf)
 
 
 def trace(input: Tensor) -> Tensor:

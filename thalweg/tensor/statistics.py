@@ -13,6 +13,7 @@ from .core import TensorCore
 from .creation import from_array, linspace
 from .dispatch import by_example
 from .joining import cat
+from .reduce import wrap_dim
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -284,6 +285,51 @@ def corrcoef(input: Tensor) -> Tensor:
         return spread / spread
     scale = spread.diagonal().sqrt()
     return (spread / scale.unsqueeze(1) / scale.unsqueeze(0)).clip(-1, 1)
+
+
+def _steps(y: Tensor, x: Tensor | None, dx: Any, axis: int) -> Any:
+    """The widths between samples along ``axis``: a number, or a tensor that broadcasts to the pairs of ``y``."""
+    if x is None:
+        return dx
+    if x.ndim == 1:
+        if x.shape[0] != y.shape[axis]:
+            raise RuntimeError(
+                "trapezoid: There must be one `x` value for each sample point: "
+                f"{x.shape[0]} and {y.shape[axis]}"
+            )
+        return diff(x).reshape(-1, *[1] * (y.ndim - 1 - axis))
+    return diff(x, dim=axis - y.ndim)
+
+
+def _areas(y: Tensor, x: Tensor | None, dx: Any, axis: int) -> Tensor:
+    """The areas between neighboring samples along ``axis``."""
+    if x is None and isinstance(dx, bool):
+        raise RuntimeError("trapezoid: Currently, we only support dx as a real number")
+    count = y.shape[axis]
+    pairs = y.narrow(axis, 0, count - 1) + y.narrow(axis, 1, count - 1)
+    return pairs * _steps(y, x, dx, axis) / 2
+
+
+def trapezoid(
+    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
+) -> Tensor:
+    """The integral of samples ``y`` (..., N, ...) along ``dim`` by the trapezoidal rule: (..., ...).
+
+    Args:
+        x: where the samples are, (N,) or a shape that broadcasts with y's; otherwise ``dx`` (1) apart.
+    """
+    axis = wrap_dim(dim, y.ndim)
+    if not y.shape[axis]:
+        return y.sum(axis)
+    return _areas(y, x, 1.0 if dx is None else dx, axis).sum(dim if x is not None else axis)
+
+
+def cumulative_trapezoid(
+    y: Tensor, x: Tensor | None = None, *, dx: float | None = None, dim: int = -1
+) -> Tensor:
+    """``trapezoid`` up to each sample but the first, along ``dim``: (..., N - 1, ...)."""
+    axis = wrap_dim(dim, y.ndim)
+    return _areas(y, x, 1.0 if dx is None else dx, axis).cumsum(dim)
 
 
 class StatisticsMethods(TensorCore):

@@ -16,15 +16,18 @@ from .convert import ConvertMethods
 from .copies import CopyMethods
 from .core import TensorCore
 from .creation import from_array, infer_array, size_of
+from .decompositions import DecompositionMethods
 from .dispatch import owned, set_result_class
 from .draws import DrawMethods
 from .einsum import NamedProductMethods
+from .equations import EquationMethods
 from .exchange import ExchangeMethods
 from .gamma import GammaMethods
 from .indexing import IndexMethods
 from .inplace import overwrite
 from .linear_algebra import ProductMethods
 from .logarithms import LogarithmMethods
+from .matrices import MatrixMethods
 from .norms import NormMethods
 from .numerals import NumeralMethods
 from .operators import OperatorMethods
@@ -56,6 +59,9 @@ class Tensor(
     SoftmaxMethods,
     ProductMethods,
     NamedProductMethods,
+    MatrixMethods,
+    DecompositionMethods,
+    EquationMethods,
     NormMethods,
     LogarithmMethods,
     StatisticsMethods,
