@@ -262,6 +262,7 @@ from .tensor.modes import (
 )
 from .tensor.norms import cdist, trace
 from .tensor.numerals import fix, frexp, gcd, lcm, nextafter
+from .tensor.norms import norm_of as norm
 from .tensor.parts import (
     atleast_1d,
     atleast_2d,
@@ -394,7 +395,6 @@ from .tensor.reduce import (
     mean,
     nanmean,
     nansum,
-    norm,
     prod,
     std,
     std_mean,

@@ -147,6 +147,15 @@ def test_exponentials_and_tensors():
     assert tw.cross(tw.tensor([1, 0, 0]), tw.tensor([0, 1, 0])).tolist() == [0, 0, 1]
 
 
+def test_products_added_in_place():
+    x, y = tw.ones(2, 2), tw.eye(2)
+    assert x.clone().addmm_(y, y, beta=2).tolist() == [[3, 2], [2, 3]]
+    assert x[0].clone().addmv_(y, tw.ones(2)).tolist() == [2, 2]
+    assert x.clone().addbmm_(y.expand(3, 2, 2), y.expand(3, 2, 2)).tolist() == [[4, 1], [1, 4]]
+    assert x[None].clone().baddbmm_(y[None], y[None]).tolist() == [[[2, 1], [1, 2]]]
+    assert x.clone().addr_(tw.ones(2), tw.tensor([0.0, 2.0])).tolist() == [[1, 3], [1, 3]]
+
+
 def symmetric(x):
     return (x + x.mT) / 2
 
@@ -201,6 +210,7 @@ SECOND = ["qr", "svdvals", "eigh", "lu", "pinv", "matrix_exp", "solve_triangular
 def test_second_gradients_agree_with_differences(name):
     weights = drawn(3, 3, seed=5)
 
+    @tw.enable_grad()
     def first(x):
         x = x if x.requires_grad else x.detach().requires_grad_()
         found = GRADIENTS[name](x)

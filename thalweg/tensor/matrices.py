@@ -12,6 +12,7 @@ from ..ops.movement import detached
 from . import return_types
 from .core import TensorCore
 from .dispatch import dispatch
+from .inplace import inplace
 from .reduce import wrap_dim
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 class MatrixMethods(TensorCore):
     """Tensor's vector products."""
 
-    addr, cross = addr, cross
+    addr, addr_, cross = addr, inplace(addr), cross
 
     @property
     def mH(self) -> Tensor:

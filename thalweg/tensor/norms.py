@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .core import TensorCore
 from .decompositions import svdvals
 from .equations import inv_ex
+from .naming import numpy_names
 from .reduce import norm as _p_norm
 
 if TYPE_CHECKING:
@@ -86,6 +87,29 @@ def norm(
     return vector_norm(A, ord, axes, keepdim, dtype=dtype)
 
 
+@numpy_names
+def norm_of(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+) -> Tensor:
+    """The p-norm of the elements over ``dim`` as of one vector; "fro" is p = 2, "nuc" the nuclear norm of matrices (N, M).
+
+    Gives (), or the shape without ``dim``.
+    """
+    if p == "nuc":
+        axes = (0, 1) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+        if len(axes) != 2 or (dim is None and input.ndim != 2):
+            raise RuntimeError(
+                f"norm: p='nuc' wants a matrix, or two axes in dim, got shape {list(input.shape)} and dim {dim}"
+            )
+        return matrix_norm(input, "nuc", axes, keepdim, dtype=dtype)
+    return _p_norm(input, p, dim, keepdim, dtype=dtype)
+
+
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """(...,) how much larger the greatest of (..., M, N) is than its least; with ``p``, a norm of ``matrix_norm``, the
     norm of (..., N, N) times that of its inverse, infinite where there is none."""
@@ -122,6 +146,6 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
 
 class NormMethods(TensorCore):
-    """Tensor's method of the diagonal's sum."""
+    """Tensor's norms and the diagonal's sum."""
 
-    trace = trace
+    norm, trace = norm_of, trace

@@ -442,7 +442,12 @@ def _norm(x: Var, p: float, axes: tuple[int, ...], keepdim: bool) -> Var:
         return e.where(x.ne(0), x.ones_like(), e.sign(size)).sum(axes, keepdim)  # NaN counts
     if p == 1:
         return size.sum(axes, keepdim)
-    total = (size**p).sum(axes, keepdim)
+    powers = size**p
+    if p < 1:  # steep at 0, where PyTorch's gradient is 0
+        flat = x.eq(0)
+        at_zero = x.builder.full(x.shape, 0 if p > 0 else math.inf, x.dtype)
+        powers = e.where(flat, at_zero, e.where(flat, x.ones_like(), size) ** p)
+    total = powers.sum(axes, keepdim)
     zero = total.eq(0)
     one = total.builder.full(total.shape, 1, total.dtype)
     return e.where(zero, total, e.where(zero, one, total) ** (1 / p))
@@ -478,5 +483,5 @@ class ReduceMethods(TensorCore):
     sum, mean, nansum, nanmean, prod = sum, mean, nansum, nanmean, prod
     var, std, amax, amin, aminmax = var, std, amax, amin, aminmax
     any, all, argmax, argmin = any, all, argmax, argmin
-    cumsum, cumprod, logsumexp, norm, dist = cumsum, cumprod, logsumexp, norm, dist
+    cumsum, cumprod, logsumexp, dist = cumsum, cumprod, logsumexp, dist
     cumsum_, cumprod_ = inplace(cumsum), inplace(cumprod)
