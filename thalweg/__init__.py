@@ -261,8 +261,8 @@ from .tensor.modes import (
     set_grad_enabled,
 )
 from .tensor.norms import cdist, trace
-from .tensor.numerals import fix, frexp, gcd, lcm, nextafter
 from .tensor.norms import norm_of as norm
+from .tensor.numerals import fix, frexp, gcd, lcm, nextafter
 from .tensor.parts import (
     atleast_1d,
     atleast_2d,
