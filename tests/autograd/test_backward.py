@@ -211,3 +211,11 @@ def test_a_long_chain_needs_no_deep_stack() -> None:
         x = x + 0.001
     x.sum().backward()
     assert w.grad is not None and w.grad.tolist() == [1]
+
+
+def test_a_gradient_that_depends_on_nothing_is_zeros_in_the_second_walk() -> None:
+    x = tw.tensor([1.0, -2.0], requires_grad=True)
+    first = tw.autograd.grad((x.sign() * x * x).sum(), x, create_graph=True)[0]
+    second = tw.autograd.grad(first.sum(), x)[0]
+    assert first.tolist() == [2.0, 4.0]
+    assert second.tolist() == [2.0, -2.0]
