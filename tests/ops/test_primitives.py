@@ -26,6 +26,7 @@ ERRORS = [
     for name, record in sorted(Primitive.registry.items())
     for number, case in enumerate(record.errors())
 ]
+ONCE = {("ctc_grad", 1)}  # operands with a gradient rule that only says that there is none
 JUMPING = {"maximum", "minimum", "fmod", "remainder"}
 
 
@@ -44,7 +45,10 @@ def differentiable(record, arrays, statics):
     if record.name in JUMPING and np.array_equal(arrays[-1], arrays[-2]):
         return None  # a tie or a jump: its convention is checked against PyTorch
     wanted = tuple(
-        record.rule(i) is not None and np.asarray(a).dtype.kind == "f" for i, a in enumerate(arrays)
+        record.rule(i) is not None
+        and (record.name, i) not in ONCE
+        and np.asarray(a).dtype.kind == "f"
+        for i, a in enumerate(arrays)
     )
     smooth = all(np.isfinite(a).all() and np.asarray(a).size for a in arrays)
     return wanted if any(wanted) and smooth else None

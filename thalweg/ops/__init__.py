@@ -1,6 +1,7 @@
 """Primitives by family, and the composites written over them. Importing this fills the registry."""
 
 from . import (
+    alignment,
     complex,
     contraction,
     elementwise,
@@ -18,6 +19,7 @@ from . import (
 )
 
 __all__ = [
+    "alignment",
     "complex",
     "contraction",
     "elementwise",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ...ir.builder import Var
 from ...ir.dtype import DType
 from ...ops import elementwise as e
@@ -17,15 +19,16 @@ from ...ops.movement import slice_
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
 from ...tensor import pointwise as p
-from ...tensor.creation import drawn
+from ...tensor.creation import drawn, from_array
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import assign
 from ...tensor.softmax import chosen_axis, log_softmax, softmax
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "leaky_relu", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_", "selu", "sigmoid", "silu",
-    "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+    "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_",
+    "rrelu", "rrelu_", "selu", "selu_", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
+    "tanh", "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
 
 relu_ = Tensor.relu_
@@ -55,6 +58,48 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _finish(dispatch(_leaky_relu, (input, float(negative_slope))), input, inplace)
 
 
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """``leaky_relu`` in place; any shape in, the same back."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """x where positive, elsewhere times a slope drawn from [lower, upper); any shape in, the same out.
+
+    Without ``training`` the slope is their mean. Source: Xu et al. 2015.
+    """
+    if lower > upper:
+        raise RuntimeError(
+            f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+        )
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    array = input._array()
+    slopes = np.ones(array.shape, np.float64)
+    below = array <= 0
+    slopes[below] = default_generator.uniform((int(below.sum()),), lower, upper, np.float64)
+    noise = from_array(slopes.astype(input.dtype.numpy))
+    return _finish(dispatch(_rrelu, (input, noise)), input, inplace)
+
+
+@op("RreluWithNoiseBackward0", (0,))
+def _rrelu(x: Var, slopes: Var) -> Var:
+    return x * slopes
+
+
+def rrelu_(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
+) -> Tensor:
+    """``rrelu`` in place; any shape in, the same back."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
 @op("PreluKernelBackward0")
 def _prelu(x: Var, weight: Var) -> Var:
     if weight.size > 1 and x.ndim > 1:
@@ -66,6 +111,17 @@ def _prelu(x: Var, weight: Var) -> Var:
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, weight * x elsewhere: input (N, C, ...), weight (C,) or (1,), the input's shape back."""
+    if weight.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
+        )
+    numbers = weight.numel()
+    channels = (1 if input.ndim < 2 else int(input.shape[1])) if numbers != 1 else 1
+    if numbers != channels or (numbers != 1 and not input.ndim):
+        raise RuntimeError(
+            f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = {numbers} and "
+            f"channel size = {channels}."
+        )
     return dispatch(_prelu, (input, weight))
 
 
@@ -81,10 +137,20 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _finish(dispatch(_elu, (input, float(alpha)), (1.0,)), input, inplace)
 
 
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``elu`` in place; any shape in, the same back."""
+    return elu(input, alpha, inplace=True)
+
+
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled ELU with the constants of Klambauer et al. 2017; any shape in, the same out."""
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     return _finish(dispatch(_elu, (input, alpha * scale), (scale,)), input, inplace)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """``selu`` in place; any shape in, the same back."""
+    return selu(input, inplace=True)
 
 
 @op("CeluBackward0", (0,))
@@ -99,6 +165,11 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: celu: alpha is 0, and x is divided by it")
     return _finish(dispatch(_celu, (input, float(alpha), 1.0 / alpha)), input, inplace)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``celu`` in place; any shape in, the same back."""
+    return celu(input, alpha, inplace=True)
 
 
 @op("GeluBackward0")
@@ -194,6 +265,11 @@ def hardtanh(
     return _finish(dispatch(_hardtanh, (input, min_val, max_val)), input, inplace)
 
 
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """``hardtanh`` in place; any shape in, the same back."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """x limited to [0, 6]; any shape in, the same out."""
     return hardtanh(input, 0.0, 6.0, inplace)
@@ -229,6 +305,11 @@ def _threshold(x: Var, threshold: Var, value: Var) -> Var:
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``value`` where x is not above ``threshold``, x elsewhere, a NaN too; any shape in, the same out."""
     return _finish(dispatch(_threshold, (input, threshold, value)), input, inplace)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """``threshold`` in place; any shape in, the same back."""
+    return assign(input, dispatch(_threshold, (input, threshold, value)))
 
 
 @op("HardshrinkBackward0", (0,))

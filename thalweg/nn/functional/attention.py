@@ -18,8 +18,9 @@ from ...tensor.creation import from_array, zeros
 from ...tensor.dispatch import dispatch
 from ...tensor.joining import cat
 from ...tensor.softmax import shares_of, softmax, softmax_of
-from .linear import _noise, dropout, linear
-from .windows import pad
+from .dropping import _noise, dropout
+from .linear import linear
+from .padding import pad
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 

@@ -246,6 +246,10 @@ def cross_entropy(
     how = reduction_of(reduction, size_average, reduce)
     axis = 1 if input.ndim > 1 else 0
     if target.dtype.is_floating_point:
+        if ignore_index >= 0 and tuple(target.shape) == tuple(input.shape):
+            raise RuntimeError(
+                f"ignore_index is not supported for floating point target: leave out ignore_index={ignore_index}"
+            )
         return _with_probabilities(input, target, weight, how, label_smoothing, axis)
     _check_classes(input, target, weight, "cross_entropy")
     scores = log_softmax(input, axis)
@@ -258,6 +262,10 @@ def _with_probabilities(
     input: Tensor, target: Tensor, weight: Tensor | None, how: str, smoothing: float, axis: int
 ) -> Tensor:
     if tuple(target.shape) != tuple(input.shape):
+        if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
+            )
         raise RuntimeError(
             f"Expected floating point type for target with class probabilities of the input's shape {list(input.shape)}, "
             f"got {list(target.shape)}: class numbers must be integers, convert them with .long()"
@@ -311,8 +319,9 @@ def _kl_div(x: Var, y: Var, reduction: str, log_target: bool) -> Var:
     if log_target:
         losses = e.exp(y) * (y - x)
     else:
-        safe = e.where(y > 0, y, y.ones_like())
-        losses = e.where(y > 0, y * e.log(safe), y.zeros_like()) - y * x
+        nothing = y.eq(0)
+        safe = e.where(nothing, y.ones_like(), y)
+        losses = e.where(nothing, y.zeros_like(), y * e.log(safe)) - y * x
     if reduction == "batchmean":
         return losses.sum() / (x.shape[0] if x.ndim else 1)
     return reduced(losses, reduction)
@@ -365,6 +374,14 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """Negative log-likelihood under a normal distribution of mean ``input`` and variance ``var``; () by default."""
     spread = input.new_full(tuple(input.shape), var) if isinstance(var, float | int) else var
+    if tuple(spread.shape) == tuple(input.shape[:-1]) != tuple(input.shape):
+        spread = spread.unsqueeze(-1)
+    elif spread.ndim != input.ndim or any(
+        n not in (1, m) for n, m in zip(spread.shape, input.shape, strict=True)
+    ):
+        raise ValueError(
+            f"var is of incorrect size: {list(spread.shape)} for an input of {list(input.shape)}"
+        )
     if bool((spread < 0).any()):
         raise ValueError("var has negative entry/entries")
     spread = spread.clamp(min=eps)
@@ -437,6 +454,8 @@ def triplet_margin_loss(
     swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(0, d(anchor, positive) - d(anchor, negative) + margin); each (N, D), () by default."""
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
     near, far = (
         pairwise_distance(anchor, positive, p, eps),
         pairwise_distance(anchor, negative, p, eps),

@@ -13,8 +13,13 @@ from ...ops.composite import Op, op
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import put
+from ...tensor.modes import no_grad
+from .padding import pad
+from .pooling import avg_pool3d
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
+__all__ = [
+    "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm",
+]  # fmt: skip
 
 
 def _standardized(x: Var, axes: tuple[int, ...], eps: float) -> tuple[Var, Var, Var]:
@@ -81,10 +86,12 @@ def batch_norm(
     Returns:
         the input's shape.
     Raises:
-        ValueError: one value per channel in training, which has no spread.
+        ValueError: one value per channel in training, which has no spread; ``eps`` is not positive.
         RuntimeError: a statistic or parameter does not have C elements.
     Source: Ioffe and Szegedy 2015.
     """
+    if eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive, but got {eps}")
     if input.ndim < 2 and not input.numel():
         return input.clone()
     if input.ndim < 2:
@@ -114,6 +121,8 @@ def batch_norm(
     results = dispatch(_batch_norm_train, operands, (eps,))
     if running_mean is None or running_var is None:
         return results
+    if not input.numel():
+        return results[0]
     out, new_mean, new_var = results
     if not set(new_mean._levels) <= set(running_mean._levels):
         raise RuntimeError(
@@ -130,14 +139,36 @@ def instance_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """Each channel of each sample normalized over its own positions: (N, C, ...) in, the same out."""
+    """Each channel of each sample normalized over its own positions.
+
+    Args:
+        input: (N, C, ...). running_mean, running_var, weight, bias: (C,) or None.
+        use_input_stats: False: by the running statistics, as ``batch_norm`` does.
+        momentum: how far the running statistics move toward the mean of the samples'.
+    Returns:
+        the input's shape.
+    Raises:
+        ValueError: one position for each sample, which has no spread.
+    Source: Ulyanov, Vedaldi and Lempitsky 2016.
+    """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    if running_mean is not None:
-        raise NotImplementedError(
-            "instance_norm: running statistics are not supported yet: leave them out"
+    if input.ndim > 2 and math.prod(input.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
-    return group_norm(input, input.shape[1], weight, bias, eps)
+    if running_mean is None or running_var is None:
+        return group_norm(input, input.shape[1], weight, bias, eps)
+    samples, channels = int(input.shape[0]), int(input.shape[1])
+    means, spreads = running_mean.repeat(samples), running_var.repeat(samples)
+    row = input.reshape(1, samples * channels, *input.shape[2:])
+    found = batch_norm(row, means, spreads, None, None, True, momentum, eps).reshape(input.shape)
+    with no_grad():
+        running_mean.copy_(means.reshape(samples, channels).mean(0))
+        running_var.copy_(spreads.reshape(samples, channels).mean(0))
+    shape = (channels, *(1,) * (input.ndim - 2))
+    found = found if weight is None else found * weight.reshape(*shape)
+    return found if bias is None else found + bias.reshape(*shape)
 
 
 @op("NativeLayerNormBackward0")
@@ -185,6 +216,10 @@ def group_norm(
 
     Source: Wu and He 2018.
     """
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}"
+        )
     if input.shape[1] % num_groups:
         raise RuntimeError(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -218,11 +253,49 @@ def rms_norm(
 
     Source: Zhang and Sennrich 2019.
     """
+    shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            "rms_norm: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"
+        )
+    if tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+    if weight is not None and tuple(weight.shape) != shape:
+        raise RuntimeError(
+            f"rms_norm: Expected weight to be of same shape as normalized_shape, but got weight of shape "
+            f"{list(weight.shape)} and normalized_shape = {list(shape)}"
+        )
     small = eps if eps is not None else 2.0**-52 if input.dtype is float64 else 2.0**-23
     chosen = _rms_norm_plain if weight is None else _rms_norm
-    return dispatch(chosen, (input, weight), (len(tuple(normalized_shape)), small))
+    return dispatch(chosen, (input, weight), (len(shape), small))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Divided by the p-norm along ``dim`` (at least ``eps``): any shape in, the same out."""
     return input / input.norm(p, dim, True).clamp_min(eps)
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Each element over (k + alpha * m) ** beta, m the mean square of ``size`` channels around it.
+
+    Args:
+        input: (N, C, ...).
+    Returns:
+        the input's shape.
+    Source: Krizhevsky, Sutskever and Hinton 2012.
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        )
+    if not input.numel():
+        return input
+    squares = (input * input).reshape(input.shape[0], 1, input.shape[1], 1, -1)
+    lined = pad(squares, (0, 0, 0, 0, size // 2, (size - 1) // 2))
+    means = avg_pool3d(lined, (size, 1, 1), stride=1).reshape(input.shape)
+    return input / (means * alpha + k).pow(beta)

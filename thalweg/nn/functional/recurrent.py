@@ -25,7 +25,7 @@ from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 from ...tensor.joining import cat, stack
 from ...tensor.linear_algebra import multiplied
-from .linear import dropout as dropped
+from .dropping import dropout as dropped
 
 __all__ = [
     "gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell",

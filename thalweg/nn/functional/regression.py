@@ -187,10 +187,20 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """d*d / 2 where |d| <= delta, delta * (|d| - delta/2) elsewhere; shapes as in ``l1_loss``. Source: Huber 1964."""
+    """d*d / 2 where |d| <= delta, delta * (|d| - delta/2) elsewhere; shapes as in ``l1_loss``. Source: Huber 1964.
+
+    ``weight`` (*), of the input's shape, is a factor for each element.
+    """
     _warn_sizes(input, target)
     if delta <= 0:
         raise RuntimeError(
             f"huber_loss does not support non-positive values for delta, got {delta}"
         )
-    return dispatch(_huber, (input, target), (reduction_of(reduction), float(delta)))
+    how = reduction_of(reduction)
+    if weight is None:
+        return dispatch(_huber, (input, target), (how, float(delta)))
+    if tuple(weight.shape) != tuple(input.shape):
+        raise ValueError(
+            f"Weights and input must have the same size: {list(weight.shape)} and {list(input.shape)}"
+        )
+    return reduced_tensor(dispatch(_huber, (input, target), ("none", float(delta))) * weight, how)
