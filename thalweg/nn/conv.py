@@ -352,6 +352,31 @@ class ConvTranspose2d(_ConvTransposeNd):
         )
 
 
+class ConvTranspose3d(_ConvTransposeNd):
+    """The gradient of Conv3d with respect to its input, as a layer: enlarges volumes.
+
+    Attributes:
+        weight: (in_channels, out_channels/groups, kernel depth, kernel height, kernel width).
+        bias: (out_channels,) or None.
+    """
+
+    _axes = 3
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """input: (N, C_in, D, H, W) or (C_in, D, H, W); gives C_out channels and new D, H, W, or without N."""
+        added = self._output_padding(input, output_size)
+        return F.conv_transpose3d(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            added,
+            self.groups,
+            self.dilation,
+        )
+
+
 def _repeated(size: Sizes, n: int) -> tuple[int, ...]:
     """``size`` for each of ``n`` axes."""
     return (size,) * n if isinstance(size, int) else tuple(size)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..ir.dtype import DType
 from ..tensor import Tensor
 from ..tensor.creation import empty
+from ..tensor.view import View
 
 
 class Parameter(Tensor):
@@ -97,3 +99,107 @@ def _sharing(cls: type[Any], data: Tensor | None, requires_grad: bool) -> Any:
     leaf._node, leaf._nr = None, 0
     leaf._requires_grad = requires_grad
     return leaf
+
+
+class _Uninitialized(Tensor):
+    """A place for a tensor whose shape is not known yet."""
+
+    _becomes: type[Tensor]
+
+    def materialize(self, shape: Any, device: Any = None, dtype: DType | None = None) -> None:
+        """Become a parameter or buffer of ``shape``, of values that are to be written still."""
+        made = empty(tuple(shape), device=device, dtype=dtype or self.dtype)
+        self._storage, self._view = made._storage, None
+        self.__class__ = self._becomes  # type: ignore[assignment]
+
+    def _read(self) -> Any:
+        raise ValueError(
+            f"Attempted to use an {type(self).__name__}: its shape is not known yet. Call the lazy module that it "
+            "belongs to with a batch first"
+        )
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer: call the lazy module that it belongs to "
+            "with a batch first"
+        )
+
+    def __repr__(self, **kwargs: Any) -> str:  # type: ignore[override]  # as Parameter's
+        return f"<{type(self).__name__}>"
+
+
+def _without_shape(cls: type[Any], requires_grad: bool, device: Any, dtype: DType | None) -> Any:
+    leaf = _sharing(cls, empty(0, device=device, dtype=dtype), requires_grad)
+    leaf._view = View((0,), (1,))  # so that nothing reads past ``_read``
+    return leaf
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A Parameter whose shape a lazy module finds out at its first call."""
+
+    _becomes = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> UninitializedParameter:
+        made: UninitializedParameter = _without_shape(cls, requires_grad, device, dtype)
+        return made
+
+    def __init__(
+        self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        pass
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, dtype=self.dtype)
+        found: Parameter = memo[id(self)]
+        return found
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+
+class UninitializedBuffer(_Uninitialized):
+    """A buffer whose shape a lazy module finds out at its first call."""
+
+    _is_parameter = False
+    _becomes = Tensor
+    persistent: bool
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        made: UninitializedBuffer = _without_shape(cls, requires_grad, device, dtype)
+        made.persistent = persistent
+        return made
+
+    def __init__(
+        self,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+        persistent: bool = True,
+    ) -> None:
+        pass
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(
+                self.requires_grad, dtype=self.dtype, persistent=self.persistent
+            )
+        found: Tensor = memo[id(self)]
+        return found
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, None, self.dtype, self.persistent)
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether it is a parameter or buffer whose shape is not known yet."""
+    return isinstance(param, _Uninitialized)
