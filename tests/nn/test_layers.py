@@ -35,8 +35,25 @@ LAYERS = [
     "Conv3d(2, 4, (1, 2, 3), padding=1)",
     "ConvTranspose1d(2, 4, 3, stride=2, output_padding=1, groups=2)",
     "ConvTranspose2d(1, 2, 3, stride=2, output_padding=1)",
+    "ConvTranspose3d(2, 4, (1, 2, 3), stride=2, groups=2)",
     "BatchNorm1d(3)",
     "BatchNorm1d(3, momentum=None)",
+    "BatchNorm3d(3)",
+    "SyncBatchNorm(3)",
+    "LazyLinear(3)",
+    "LazyConv2d(3, 2, bias=False)",
+    "LazyConvTranspose1d(3, 2)",
+    "LazyBatchNorm3d()",
+    "LazyInstanceNorm1d(affine=True)",
+    "DataParallel(lib.nn.Linear(2, 3))",
+    "LocalResponseNorm(3)",
+    "CrossMapLRN2d(3, k=2)",
+    "InstanceNorm3d(3)",
+    "FeatureAlphaDropout()",
+    "EmbeddingBag(4, 2)",
+    "EmbeddingBag(4, 2, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, mode='sum', padding_idx=-1)",
+    "RReLU()",
+    "RReLU(0.1, 0.2, True)",
     "BatchNorm2d(3, affine=False, track_running_stats=False)",
     "BatchNorm2d(3, bias=False)",
     "LayerNorm(3)",
@@ -104,6 +121,24 @@ LAYERS = [
     "MaxPool1d(2)",
     "MaxPool2d((2, 3), stride=2, padding=1, dilation=1, ceil_mode=True)",
     "MaxPool2d(2, return_indices=True)",
+    "MaxPool3d(2)",
+    "MaxUnpool1d(2)",
+    "MaxUnpool2d((2, 3), stride=2, padding=1)",
+    "MaxUnpool3d(2)",
+    "FractionalMaxPool2d(2, output_size=3)",
+    "FractionalMaxPool3d(2, output_ratio=(0.5, 0.6, 0.7), return_indices=True)",
+    "LPPool1d(2, 3)",
+    "LPPool2d(1.5, (2, 3), stride=2, ceil_mode=True)",
+    "LPPool3d(2, 3)",
+    "Fold((4, 5), 2)",
+    "Unfold((2, 3), padding=1)",
+    "ChannelShuffle(2)",
+    "Upsample(scale_factor=(2, 3), mode='bilinear')",
+    "UpsamplingNearest2d(scale_factor=2)",
+    "UpsamplingBilinear2d(size=(3, 4))",
+    "AvgPool3d(2, divisor_override=3)",
+    "AdaptiveAvgPool3d((None, 3, 2))",
+    "AdaptiveMaxPool3d(3, True)",
     "AvgPool1d(2)",
     "AvgPool2d(2, divisor_override=3)",
     "AdaptiveAvgPool1d(3)",
@@ -123,6 +158,18 @@ LAYERS = [
     "ReplicationPad2d(1)",
     "CircularPad1d(1)",
     "CircularPad2d(1)",
+    "ConstantPad3d(1, 2.0)",
+    "ZeroPad3d((1, 2, 3, 4, 5, 6))",
+    "ReflectionPad3d(1)",
+    "ReplicationPad3d(1)",
+    "CircularPad3d(1)",
+    "CTCLoss(blank=2, zero_infinity=True)",
+    "MultiMarginLoss(2, weight=lib.ones(2))",
+    "MultiLabelMarginLoss()",
+    "MultiLabelSoftMarginLoss(weight=lib.ones(2))",
+    "TripletMarginWithDistanceLoss(margin=0.5, swap=True)",
+    "AdaptiveLogSoftmaxWithLoss(8, 10, [2, 5], div_value=2.0, head_bias=True)",
+    "LinearCrossEntropyLoss(3, 4, out_features=(2,), bias=True)",
     "MSELoss()",
     "L1Loss(reduction='sum')",
     "SmoothL1Loss(beta=0.5)",
@@ -172,13 +219,21 @@ def test_layer_is_torchs(text: str) -> None:
     assert list(mine.state_dict()) == list(theirs.state_dict())
     assert mine.state_dict()._metadata == theirs.state_dict()._metadata
     for name, value in mine.state_dict().items():
+        if type(theirs.state_dict()[name]).__name__.startswith("Uninitialized"):
+            assert nn.parameter.is_lazy(value)
+            continue
         expected = theirs.state_dict()[name].numpy()
         assert value.numpy().dtype == expected.dtype
         # The last bits of a normal draw depend on the library's log and cos.
         np.testing.assert_allclose(value.numpy(), expected, rtol=2e-6, atol=1e-7)
 
 
-FREE = ("Parameter", "Buffer")  # PyTorch's take anything
+FREE = (
+    "Parameter",
+    "Buffer",
+    "UninitializedParameter",
+    "UninitializedBuffer",
+)  # PyTorch's take anything
 
 
 @pytest.mark.parametrize(
@@ -232,6 +287,21 @@ COMPUTED = [
     ("Conv3d(2, 3, 2, stride=(1, 2, 1), padding=1)", (2, 2, 3, 4, 5)),
     ("ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2)", SERIES),
     ("ConvTranspose2d(4, 6, 3, stride=2, dilation=2, groups=2)", IMAGE),
+    ("ConvTranspose3d(2, 4, 2, stride=2, padding=1, groups=2)", (2, 2, 3, 3, 3)),
+    ("LocalResponseNorm(2, 0.5, 0.7, 1.2)", IMAGE),
+    ("CrossMapLRN2d(9, 0.5, 0.7, 1.2)", IMAGE),
+    ("InstanceNorm1d(4, track_running_stats=True, affine=True)", SERIES),
+    ("BatchNorm3d(2)", (2, 2, 3, 3, 3)),
+    ("LPPool2d(3, 2)", IMAGE),
+    ("Unfold(2, dilation=2, padding=1, stride=2)", IMAGE),
+    ("Fold((4, 5), 2, stride=(2, 1))", (2, 8, 8)),
+    ("ChannelShuffle(2)", IMAGE),
+    ("UpsamplingBilinear2d((3, 9))", IMAGE),
+    ("MaxPool3d(2, ceil_mode=True)", (2, 2, 3, 3, 3)),
+    ("AvgPool3d(2, 1, 1, count_include_pad=False)", (2, 2, 3, 3, 3)),
+    ("AdaptiveAvgPool3d((2, None, 2))", (2, 2, 3, 3, 3)),
+    ("AdaptiveMaxPool3d(2)", (2, 2, 3, 3, 3)),
+    ("CircularPad3d(1)", (2, 2, 3, 3, 3)),
     ("InstanceNorm1d(4)", SERIES),
     ("InstanceNorm2d(4, affine=True)", IMAGE),
     ("InstanceNorm2d(4)", (4, 6, 6)),

@@ -394,6 +394,28 @@ class GLU(Module):
         return f"dim={self.dim}"
 
 
+class RReLU(Module):
+    """x where positive, elsewhere times a slope drawn from [lower, upper), or their mean in evaluation mode.
+
+    Source: Xu et al. 2015.
+    """
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (*); gives the same shape."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}" + ", inplace=True" * self.inplace
+
+
 class PReLU(Module):
     """x where positive, weight · x elsewhere, with a weight that is learned.
 

@@ -64,4 +64,15 @@ class AlphaDropout(_DropoutNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (*); gives the same shape."""
-        return F.alpha_dropout(input, self.p, self.training)
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_DropoutNd):
+    """Drops whole channels to the negative saturation of SELU, keeping mean 0 and variance 1.
+
+    Source: Klambauer et al. 2017.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, ...); gives the same shape."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -161,6 +161,20 @@ class BatchNorm2d(_BatchNorm):
             )
 
 
+class BatchNorm3d(_BatchNorm):
+    """Batch normalization of (N, num_features, D, H, W).
+
+    Source: Ioffe and Szegedy 2015.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Raise where ``input`` is not (N, C, D, H, W)."""
+        if input.ndim != 5:
+            raise ValueError(
+                f"expected 5D input (got {input.ndim}D input): shape {list(input.shape)}"
+            )
+
+
 class _InstanceNorm(_NormBase):
     """Normalizes each channel of each sample.
 
@@ -223,6 +237,12 @@ class InstanceNorm2d(_InstanceNorm):
     """Instance normalization of (N, num_features, H, W) or (num_features, H, W)."""
 
     _axes = 2
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalization of (N, num_features, D, H, W) or (num_features, D, H, W)."""
+
+    _axes = 3
 
 
 class LayerNorm(_Scaled):

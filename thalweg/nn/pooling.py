@@ -62,6 +62,16 @@ class MaxPool2d(_MaxPoolNd):
         )
 
 
+class MaxPool3d(_MaxPoolNd):
+    """The largest element of each window of a volume."""
+
+    def forward(self, input: Tensor) -> Any:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives D, H, W pooled, with indices if wanted."""
+        return F.max_pool3d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, **self._settings()
+        )
+
+
 class _AvgPoolNd(Module):
     """What the mean poolings share."""
 
@@ -107,8 +117,8 @@ class AvgPool1d(_AvgPoolNd):
         )
 
 
-class AvgPool2d(_AvgPoolNd):
-    """The mean of each window of an image."""
+class _AvgPoolOfGrid(_AvgPoolNd):
+    """What the mean poolings of more than one axis share."""
 
     def __init__(
         self,
@@ -127,9 +137,29 @@ class AvgPool2d(_AvgPoolNd):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
+
+class AvgPool2d(_AvgPoolOfGrid):
+    """The mean of each window of an image."""
+
     def forward(self, input: Tensor) -> Tensor:
         """input: (N, C, H, W) or (C, H, W); gives the same with pooled H, W."""
         return F.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class AvgPool3d(_AvgPoolOfGrid):
+    """The mean of each window of a volume."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives the same with pooled D, H, W."""
+        return F.avg_pool3d(
             input,
             self.kernel_size,
             self.stride,
@@ -169,6 +199,14 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
         return F.adaptive_avg_pool2d(input, self.output_size)
 
 
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
+    """Means over as many windows as ``output_size`` says; None keeps an axis."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives the same with output_size for D, H, W."""
+        return F.adaptive_avg_pool3d(input, self.output_size)
+
+
 class _AdaptiveMaxPoolNd(Module):
     """What the max poolings to a given size share."""
 
@@ -195,6 +233,72 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     def forward(self, input: Tensor) -> Any:
         """input: (N, C, H, W) or (C, H, W); gives output_size for H, W, with indices if wanted."""
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
+    """The largest elements of as many windows as ``output_size`` says; None keeps an axis."""
+
+    def forward(self, input: Tensor) -> Any:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives output_size for D, H, W, with indices if wanted."""
+        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+class _LPPoolNd(Module):
+    """What the power poolings share: the root of the sum of powers ``norm_type`` of each window."""
+
+    norm_type: float
+    kernel_size: Sizes
+    stride: Sizes | None
+    ceil_mode: bool
+
+    def __init__(
+        self,
+        norm_type: float,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """Power pooling of sequences."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, L) or (C, L); gives L pooled."""
+        return F.lp_pool1d(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
+
+
+class LPPool2d(_LPPoolNd):
+    """Power pooling of images."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, H, W) or (C, H, W); gives H, W pooled."""
+        return F.lp_pool2d(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
+
+
+class LPPool3d(_LPPoolNd):
+    """Power pooling of volumes."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: (N, C, D, H, W) or (C, D, H, W); gives D, H, W pooled."""
+        return F.lp_pool3d(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
 
 
 def _single(size: Sizes) -> tuple[int, ...]:
