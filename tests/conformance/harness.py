@@ -98,10 +98,25 @@ def ours(x: Any, grads: bool) -> Any:
     if isinstance(x, torch.Size):
         return tuple(x)
     if isinstance(x, list | tuple):
-        return type(x)(ours(v, grads) for v in x)
+        parts = [ours(v, grads) for v in x]
+        return namesake(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     if isinstance(x, dict):
         return {k: ours(v, grads) for k, v in x.items()}
+    if getattr(type(x), "__dataclass_fields__", None):
+        return namesake(x)(**{k: ours(getattr(x, k), False) for k in x.__dataclass_fields__})
+    if isinstance(x, torch.nn.Module):
+        return getattr(tw.nn, type(x).__name__)()
+    if callable(x) and (getattr(x, "__module__", None) or "").startswith("torch."):
+        name = x.__name__
+        return getattr(tw.nn.functional, name, None) or getattr(tw, name)
     return x
+
+
+def namesake(x: Any) -> Any:
+    """The class here of the name of the value's class."""
+    name = type(x).__name__
+    rooms = [tw, tw.nn, getattr(tw.nn.utils, "rnn", None)]
+    return next((getattr(room, name) for room in rooms if hasattr(room, name)), type(x))
 
 
 def flat(x: Any) -> Iterator[Any]:
