@@ -105,11 +105,25 @@ def ours(x: Any, grads: bool) -> Any:
     if getattr(type(x), "__dataclass_fields__", None):
         return namesake(x)(**{k: ours(getattr(x, k), False) for k in x.__dataclass_fields__})
     if isinstance(x, torch.nn.Module):
-        return getattr(tw.nn, type(x).__name__)()
+        return layer_of(x)
     if callable(x) and (getattr(x, "__module__", None) or "").startswith("torch."):
         name = x.__name__
         return getattr(tw.nn.functional, name, None) or getattr(tw, name)
     return x
+
+
+def layer_of(x: Any) -> Any:
+    """The layer here of the class, settings and weights of PyTorch's ``x``."""
+    settings: tuple[Any, ...] = ()
+    if isinstance(x, torch.nn.TransformerEncoderLayer):
+        attention, first = x.self_attn, x.linear1
+        settings = (
+            attention.embed_dim, attention.num_heads, first.out_features, x.dropout.p, ours(x.activation, False),
+            x.norm1.eps, attention.batch_first, x.norm_first, first.bias is not None,
+        )  # fmt: skip
+    made = getattr(tw.nn, type(x).__name__)(*settings)
+    made.load_state_dict(ours(dict(x.state_dict()), False))
+    return made
 
 
 def namesake(x: Any) -> Any:
