@@ -137,7 +137,7 @@ def orthogonal(
     """Not available.
 
     Raises:
-        NotImplementedError: always: there is no matrix exponential, and no product of reflections.
+        NotImplementedError: always.
     """
     raise NotImplementedError(
         "orthogonal: there is no orthogonal parametrization: initialize with init.orthogonal_, or penalize "
