@@ -63,6 +63,10 @@ SPELLINGS = {
     "from torch.random import manual_seed as x": tw.manual_seed,
     "from torch.functional import einsum as x": tw.einsum,
     "from torch.serialization import load as x": tw.load,
+    "from torch.serialization import add_safe_globals as x": tw.serialization.add_safe_globals,
+    "from torch.utils.dlpack import from_dlpack as x": tw.from_dlpack,
+    "from safetensors.torch import save_file as x": tw.io.save_file,
+    "import safetensors.torch; x = safetensors.torch.load_model": tw.io.load_model,
     "from torch.signal.windows import hann as x": tw.signal.windows.hann,
     "import torch; x = torch.linalg.norm": tw.linalg.norm,
 }

@@ -12,7 +12,7 @@ from ..ir.spelling import speak_as
 from .facade import Facade
 from .missing import explanation
 from .names import sections
-from .places import ROOTS, targets
+from .places import GUESTS, ROOTS, targets
 from .torch_only.version import VERSIONS
 
 
@@ -22,7 +22,7 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in ROOTS:
+        if fullname.partition(".")[0] not in ROOTS and fullname not in GUESTS:
             return None
         if targets(fullname) is not None:
             return ModuleSpec(fullname, self, origin="served by Thalweg", is_package=True)

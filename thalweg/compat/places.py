@@ -15,8 +15,11 @@ from ..tensor import Tensor
 from .names import COUNTED, sections
 
 ROOTS = ("torch", "torchvision", "fastai")
+GUESTS = ("safetensors.torch",)
+"""Modules of packages that stay themselves, which are written for PyTorch's tensors."""
 _ONLY = "thalweg.compat.torch_only"
 _SAID: dict[str, tuple[str, ...]] = {
+    "safetensors.torch": ("thalweg.io.safetensors",),
     "torch": ("thalweg", _ONLY),
     "torch.autograd.grad_mode": ("thalweg.autograd",),
     "torch.compiler": (f"{_ONLY}.compiler",),
@@ -29,7 +32,6 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.nn.modules.utils": (f"{_ONLY}.tuples",),
     "torch.return_types": ("thalweg.tensor.return_types",),
     "torch.random": ("thalweg.tensor.random", "thalweg"),
-    "torch.serialization": ("thalweg.io",),
     "torch.utils.data": ("thalweg.data",),
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
