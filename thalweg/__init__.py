@@ -168,7 +168,6 @@ from .tensor.counting import (
 from .tensor.creation import (
     arange,
     as_tensor,
-    asarray,
     empty,
     empty_like,
     eye,
@@ -204,7 +203,7 @@ from .tensor.equations import (
 )
 from .tensor.equations import lu_solve_of as lu_solve
 from .tensor.equations import vander_of as vander
-from .tensor.exchange import from_dlpack
+from .tensor.exchange import asarray, from_dlpack, frombuffer, to_dlpack
 from .tensor.formats import (
     channels_last,
     channels_last_3d,

@@ -101,6 +101,63 @@ def test_pytorch_by_dlpack_both_ways() -> None:
         torch.from_dlpack(tw.ones(1, requires_grad=True))
 
 
+# Buffers
+
+
+def test_a_buffer_is_shared() -> None:
+    memory = bytearray(16)
+    x = tw.frombuffer(memory, dtype=tw.int32)
+    part = tw.frombuffer(memory, dtype=tw.uint8, offset=3, count=2)
+    x[1] = 1
+    part[1] = 9
+    assert memory[4] == 9 and x.tolist() == [0, 9, 0, 0] and part.tolist() == [0, 9]
+    odd = tw.frombuffer(memory, dtype=tw.int32, offset=1, count=3)
+    assert (odd + 0).tolist() == [9 << 24, 0, 0]
+    fixed = tw.frombuffer(bytes(range(9)), dtype=tw.int16, offset=1)
+    assert fixed.mul(1).tolist() == [513, 1027, 1541, 2055]
+    with pytest.raises(RuntimeError, match="read-only"):
+        tw.frombuffer(b"abcd", dtype=tw.uint8).zero_()
+    assert tw.frombuffer(memory, dtype=tw.float64, requires_grad=True).requires_grad
+    assert tw.frombuffer(np.ones((2, 3)), dtype=tw.float64).tolist() == [1] * 6
+
+
+BUFFERS = {
+    "no whole number of elements": lambda m: m.frombuffer(bytearray(16), dtype=m.int32, offset=3),
+    "too few": lambda m: m.frombuffer(bytearray(16), dtype=m.int32, count=9),
+    "an offset at the end": lambda m: m.frombuffer(bytearray(16), dtype=m.int32, offset=16),
+    "an offset before": lambda m: m.frombuffer(bytearray(16), dtype=m.int32, offset=-1),
+    "no count": lambda m: m.frombuffer(bytearray(16), dtype=m.int32, count=0),
+    "an empty buffer": lambda m: m.frombuffer(b"", dtype=m.uint8),
+    "no buffer": lambda m: m.frombuffer([1], dtype=m.uint8),
+    "a sequence that cannot be shared": lambda m: m.asarray([1], copy=False),
+}
+
+
+@pytest.mark.parametrize("what", BUFFERS)
+def test_what_is_no_buffer_of_elements(what: str) -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ValueError) as mine:
+        BUFFERS[what](tw)
+    with pytest.raises(ValueError) as theirs:
+        BUFFERS[what](torch)
+    assert str(mine.value) == str(theirs.value)
+
+
+def test_asarray() -> None:
+    array = np.zeros(2)
+    tw.asarray(array)[0] = 1
+    tw.asarray(array, copy=True)[1] = 1
+    assert array.tolist() == [1, 0]
+    x = tw.ones(2)
+    assert tw.asarray(x) is x and tw.asarray(x, copy=True).data_ptr() != x.data_ptr()
+    assert tw.asarray(x, requires_grad=True) is x and x.requires_grad
+    assert tw.asarray([1, 2], dtype=tw.float64).dtype is tw.float64 and tw.asarray(3).tolist() == 3
+    assert tw.asarray(bytearray(8)).tolist() == [0, 0] and tw.asarray(np.float32(2)).item() == 2
+    for fixed in (array, tw.zeros(1)):
+        with pytest.raises(ValueError, match="can't alias tensor with dtype"):
+            tw.asarray(fixed, dtype=tw.int8, copy=False)
+
+
 # NumPy
 
 

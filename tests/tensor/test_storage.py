@@ -200,3 +200,29 @@ def test_who_shares_with_whom_as_in_pytorch(name: str) -> None:
         ]
 
     assert sharing(tw) == sharing(torch)
+
+
+def test_set_looks_at_other_memory() -> None:
+    x, y = tw.arange(6.0), tw.zeros(2, 2)
+    assert x.set_(y) is x and x.shape == (2, 2) and x.data_ptr() == y.data_ptr()
+    y[0, 0] = 5
+    assert x[0, 0].item() == 5
+    x.set_(y.untyped_storage())
+    assert x.tolist() == [5, 0, 0, 0]
+    x.set_(y.storage(), 1, (3,), (1,))
+    x[0] = 7
+    assert y.tolist() == [[5, 7], [0, 0]]
+    assert x.set_(y, 0, (2, 1), (1, 1)).tolist() == [[5], [7]]
+    assert x.set_().tolist() == []
+    with pytest.raises(RuntimeError, match="Could not set tensor of type"):
+        x.set_(tw.ones(1, dtype=tw.int64))
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        tw.ones(2, requires_grad=True).set_(y)
+    for offset, size, stride in (
+        (3, (2,), (1,)),
+        (0, (2, 2), (3, 1)),
+        (-1, (1,), (1,)),
+        (3, (2,), (-1,)),
+    ):
+        with pytest.raises(ValueError, match="outside of a storage of 4"):
+            x.set_(y, offset, size, stride)

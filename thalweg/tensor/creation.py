@@ -160,9 +160,6 @@ def as_tensor(data: Any, dtype: DType | None = None, device: DeviceLike = None) 
     return tensor(data, dtype=dtype)
 
 
-asarray = as_tensor
-
-
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor that shares the memory of ``ndarray``: writing to one changes the other.
 

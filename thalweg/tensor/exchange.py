@@ -1,4 +1,4 @@
-"""DLPack: tensors of other frameworks without copying, and ours for them; NumPy does the talking."""
+"""DLPack and buffers: tensors of other programs without copying, and ours for them; NumPy does the talking."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ir.dtype import DType, get_default_dtype
 from ..runtime.device import as_device
 from .convert import export
 from .core import TensorCore
-from .creation import from_array, from_numpy
+from .creation import from_array, from_numpy, tensor
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -65,9 +66,83 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return from_array(np.array(array)) if copy else from_numpy(array)
 
 
-def to_dlpack(tensor: TensorCore) -> Any:
+def to_dlpack(input: TensorCore) -> Any:
     """A DLPack capsule of the tensor's memory, to be taken once."""
-    return tensor.__dlpack__()  # type: ignore[attr-defined]
+    return input.__dlpack__()  # type: ignore[attr-defined]
+
+
+def frombuffer(
+    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """(count,) the elements that lie in a buffer, from ``offset`` (bytes) on; all that fit where ``count`` is negative.
+
+    Memory is shared; that of ``bytes`` can only be read.
+
+    Raises:
+        ValueError: the buffer is empty, too short, or no whole number of elements.
+    """
+    try:
+        raw = np.frombuffer(memoryview(buffer).cast("B"), np.uint8) if len(buffer) else np.empty(0)
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    size, length = dtype.itemsize, raw.size
+    if not length or not count:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1"
+        )
+    if count < 0:
+        if (length - offset) % size:
+            raise ValueError(
+                f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element "
+                f"size ({size})"
+            )
+        count = (length - offset) // size
+    if offset + count * size > length:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({length} bytes)"
+        )
+    array = raw[offset : offset + count * size].view(dtype.numpy)
+    if not array.flags.aligned and not array.flags.writeable:
+        array = array.copy()  # nobody can tell, and kernels read it where it lies
+    found = from_numpy(array)
+    if requires_grad:
+        found.requires_grad_()
+    return found
+
+
+def asarray(
+    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:  # fmt: skip
+    """``obj`` (a tensor, an array, what speaks DLPack, a buffer, numbers) as a tensor.
+
+    Args:
+        copy: True for memory of its own, False to refuse where memory cannot be shared.
+    Raises:
+        ValueError: ``copy`` is False, and the elements have another type or are a sequence.
+    """
+    as_device(device)
+    if isinstance(obj, TensorCore):
+        found: Any = obj
+    elif isinstance(obj, np.ndarray):
+        found = from_numpy(obj)
+    elif hasattr(obj, "__dlpack__") and not isinstance(obj, np.generic):
+        found = from_dlpack(obj)
+    elif isinstance(obj, bytes | bytearray | memoryview):
+        found = frombuffer(obj, dtype=dtype or get_default_dtype())
+    elif copy is False:
+        raise ValueError("can't alias arbitrary sequence into a tensor.")
+    else:
+        return tensor(obj, dtype=dtype, requires_grad=requires_grad)
+    if dtype is not None and found.dtype is not dtype:
+        if copy is False:
+            raise ValueError(f"can't alias tensor with dtype '{found.dtype}' into dtype '{dtype}'.")
+        found = found.to(dtype)
+    elif copy:
+        found = found.clone()
+    return found.requires_grad_() if requires_grad and not found.requires_grad else found
 
 
 class ExchangeMethods(TensorCore):

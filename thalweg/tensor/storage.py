@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.dtype import DType
+from ..ir.spelling import spoken
 from ..runtime.device import CPU, Device
 from ..runtime.value import Array, Storage, realized
 from .convert import memory_to_share
 from .core import TensorCore
+from .inplace import check_writable
+from .view import View, row_major
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -109,7 +112,7 @@ class UntypedStorage:
 
     def __repr__(self) -> str:
         numbers = "".join(f" {n}\n" for n in self.tolist())
-        return f"{numbers}[thalweg.storage.{self.kind}(device=cpu) of size {self.size()}]"
+        return f"{numbers}[{spoken()}.storage.{self.kind}(device=cpu) of size {self.size()}]"
 
 
 class TypedStorage(UntypedStorage):
@@ -145,6 +148,50 @@ class StorageMethods(TensorCore):
         if not self._aval().size:
             return 0
         return _address(self._storage) + self._layout().offset * self.dtype.itemsize
+
+    const_data_ptr = data_ptr
+
+    def set_(
+        self, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+    ) -> Tensor:
+        """Look at the memory of ``source`` (a tensor or a storage) from now on; at none if left out.
+
+        Args:
+            storage_offset, size, stride: how to look at it; as ``source`` does, or at all of a storage.
+        Raises:
+            RuntimeError: the elements are of another type, or the tensor is a leaf that requires gradients.
+            ValueError: the view reaches outside of the memory.
+        """
+        check_writable(self)
+        if source is None:
+            source, size = UntypedStorage(Storage(realized(np.empty(0, self.dtype.numpy)))), (0,)
+        storage = source._storage
+        if storage.aval.dtype is not self.dtype:
+            raise RuntimeError(
+                f"Could not set tensor of type {storage.aval.dtype} to a tensor of type {self.dtype}"
+            )
+        if size is not None:
+            shape = tuple(size)
+            view = View(
+                shape, row_major(shape) if stride is None else tuple(stride), storage_offset
+            )
+        elif isinstance(source, TensorCore):
+            view = source._layout()
+        else:
+            view = View((storage.aval.size,), (1,))
+        reach = view.offset + sum(
+            (n - 1) * s for n, s in zip(view.shape, view.strides, strict=True)
+        )
+        backward = min((view.offset, *view.strides)) < 0
+        if backward or (0 not in view.shape and reach >= storage.aval.size):
+            raise ValueError(
+                f"set_: sizes {list(view.shape)}, strides {list(view.strides)} and offset {view.offset} reach outside "
+                f"of a storage of {storage.aval.size} elements"
+            )
+        self._storage, self._seen = storage, None
+        same = view.offset == 0 and view.shape == storage.aval.shape and view.is_contiguous()
+        self._view = None if same else view
+        return self  # type: ignore[return-value]
 
     def untyped_storage(self) -> UntypedStorage:
         """The bytes that this tensor looks at; equal to that of each tensor over the same memory."""
