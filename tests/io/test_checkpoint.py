@@ -288,6 +288,33 @@ def test_safe_globals() -> None:
         tw.serialization.add_safe_globals([3])
 
 
+class Named(tw.Tensor):
+    pass
+
+
+def test_a_tensor_of_a_class_of_the_program() -> None:
+    x: Any = Named([1.0, 2.0])
+    x.note = "text"
+    file = io.BytesIO()
+    tw.save([x, x[1:]], file)
+    file.seek(0)
+    with pytest.raises(tw.serialization.LoadError, match=f"{Named.__module__}.Named"):
+        tw.load(file)
+    for options in ({}, {"weights_only": False}):
+        file.seek(0)
+        with tw.serialization.safe_globals([Named]):
+            found, part = tw.load(file, **options)  # type: ignore[arg-type]
+        assert type(found) is Named and found.tolist() == [1, 2] and found.note == "text"
+        assert part.data_ptr() == found.data_ptr() + 4
+
+
+def test_the_error_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"nothing")
+    with pytest.raises(tw.serialization.LoadError) as refused:
+        tw.load(tmp_path / "net.pt")
+    assert "net.pt" in refused.value.__notes__[0]
+
+
 def test_map_location() -> None:
     file = io.BytesIO()
     tw.save(tw.ones(2), file)

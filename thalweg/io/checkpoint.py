@@ -95,7 +95,11 @@ def load(
     weights_only = weights_only is None or weights_only
     if isinstance(f, str | os.PathLike):
         with open(f, "rb") as file:
-            return load(file, map_location, weights_only=weights_only, **pickle_load_args)
+            try:
+                return load(file, map_location, weights_only=weights_only, **pickle_load_args)
+            except LoadError as error:
+                error.add_note(f"The file is {os.fspath(f)!r}.")
+                raise
     if not _can_wind(f):
         f = io.BytesIO(f.read())
     return _load(f, map_location, weights_only, pickle_load_args)

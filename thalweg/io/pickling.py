@@ -95,6 +95,8 @@ class TorchPickler(pickle._Pickler):
             own = obj._own_attributes()
             if isinstance(obj, Buffer):
                 own["_is_buffer"] = True
+            elif type(obj) is not Tensor:
+                return _FROM_TYPE, (_TENSOR_V2, type(obj), self._parts(obj), own)
             if not own:
                 return _TENSOR_V2, self._parts(obj)
             return _FROM_TYPE, (_TENSOR_V2, _TENSOR, self._parts(obj), own)

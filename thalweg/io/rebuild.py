@@ -153,9 +153,13 @@ def parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> P
 def subclass(build: Any, cls: Any, arguments: Any, state: Any) -> Any:
     """``torch._tensor._rebuild_from_type_v2``: a tensor with attributes."""
     known: tuple[Callable[..., Any], ...] = (tensor, tensor_of_bytes, parameter)
-    if build not in known or cls not in (Tensor, Parameter):
+    if build not in known or not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise LoadError("load: the file asks for a tensor of a class that it may not hold: refused")
     made = build(*arguments)
+    if cls not in (Tensor, Parameter):  # a class that the program allowed
+        plain, made = made, object.__new__(cls)
+        made._storage, made._view, made._node, made._nr = plain._storage, plain._view, None, 0
+        made._requires_grad = plain.requires_grad
     if isinstance(state, dict) and state.get("_is_buffer") is True:
         more = {k: v for k, v in state.items() if k not in ("_is_buffer", "persistent")}
         made = Buffer(made, persistent=bool(state.get("persistent", True)))
