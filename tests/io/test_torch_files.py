@@ -72,7 +72,7 @@ def _things(m: Any) -> Any:
         "text": ["", "ä\n\0", "a" * 300],
         "bytes": b"a\xff",
         "size": m.Size([2, 3]),
-        "types": [m.float32, m.int8, m.bool],
+        "types": [m.float32, m.int8, m.bool, m.uint16, m.bfloat16, m.strided],
         3: (1, (2, ()), [], {}, (1, 2, 3, 4)),
         "ordered": OrderedDict([("b", 1), ("a", (None,))]),
         "set": {1},
@@ -159,9 +159,7 @@ def test_theirs_here(name: str) -> None:
 def test_theirs_of_before_the_archives_here(name: str) -> None:
     theirs = MAKERS[name](torch)
     file = written(torch, theirs, _use_new_zipfile_serialization=False)
-    found = tw.load(file)
-    file.seek(0)
-    same(found, torch.load(file))
+    same(tw.load(file), torch.load(written(torch, theirs)))
     content = file.getvalue()
     for length in range(1, len(content), max(len(content) // 40, 1)):
         with pytest.raises(LoadError):
@@ -250,7 +248,7 @@ def test_storages() -> None:
 REFUSED = {
     "torch.nn.modules.linear.Linear": lambda: torch.nn.Linear(1, 1),
     "torch._utils._rebuild_sparse_tensor": lambda: torch.ones(2).to_sparse(),
-    "uint16": lambda: torch.ones(2, dtype=torch.uint16),
+    "float8_e5m2": lambda: torch.ones(2).to(torch.float8_e5m2),
     "posix.system": lambda: __import__("os").system,
     "meta": lambda: torch.ones(2, device="meta"),
 }
@@ -260,13 +258,3 @@ REFUSED = {
 def test_what_is_refused_is_named(name: str) -> None:
     with pytest.raises(LoadError, match=name):
         tw.load(written(torch, REFUSED[name]()))
-
-
-def test_types_that_are_not_here_are_named() -> None:
-    for name in ("bfloat16", "float16", "complex64"):
-        theirs = torch.ones(3, dtype=getattr(torch, name))
-        if name in DTYPES:
-            same(tw.load(written(torch, theirs)), theirs)
-        else:
-            with pytest.raises(LoadError, match=name):
-                tw.load(written(torch, theirs))

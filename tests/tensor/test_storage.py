@@ -116,6 +116,7 @@ def test_storages() -> None:
     typed = x[1].storage()
     assert typed.tolist() == [0, 1, 2, 3, 4, 5] and len(typed) == 6 and typed.dtype is tw.int16
     assert typed.element_size() == 2 and typed.nbytes() == 12 and typed.untyped() == storage
+    assert tw.is_storage(storage) and tw.is_storage(typed) and not tw.is_storage(x)
     assert x.element_size() == 2 and x.nbytes == 12 and x[1].nbytes == 6
 
 

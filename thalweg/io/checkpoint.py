@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ..ir.dtype import DType
 from ..runtime.device import Device
 from . import archive as archives
 from .legacy import TREE, is_old_torch, read_old_torch, read_tree
 from .pickling import TorchPickler
-from .rebuild import UNTYPED, StorageKind, Stored
+from .rebuild import StorageKind, Stored
 from .safe import find
 from .unpickle import Found, LoadError, Reader
 from .whole import written_whole
@@ -132,18 +131,14 @@ def _load(file: IO[bytes], map_location: Any, weights_only: bool, options: dict[
     def read(at: int, persistent: Callable[[Any], Any]) -> Any:
         return Reader(content, find, persistent).read(at)
 
-    def dtype_of(pid: Any) -> DType:
+    def kind_of(pid: Any) -> StorageKind:
         _, kind, _, location, _, *_ = pid
         _place(location, map_location)
-        return _element_type(kind)
+        if not isinstance(kind, StorageKind):
+            raise LoadError("load: the file has a storage of no known type: it is damaged")
+        return kind
 
-    return archives.named(lambda: read_old_torch(content, find, read, dtype_of))
-
-
-def _element_type(kind: Any) -> DType:
-    if not isinstance(kind, StorageKind) or kind.dtype is None:
-        raise LoadError("load: the file has a storage of no known type: it is damaged")
-    return kind.dtype
+    return archives.named(lambda: read_old_torch(content, find, read, kind_of))
 
 
 class _Source:
@@ -177,7 +172,7 @@ class _Source:
         _, kind, key, location, count = pid
         if type(key) is not str or type(count) is not int or not isinstance(kind, StorageKind):
             raise LoadError("load: the file asks for a storage that is none: it is damaged")
-        dtype = None if kind is UNTYPED else _element_type(kind)
+        dtype = kind.dtype
         found = self.stored.get(key)
         if found is None:
             _place(location, self.map_location)

@@ -20,7 +20,7 @@ from ..ir.dtype import by_name
 from ..tensor import Tensor
 from ..tensor.creation import from_array
 from .archive import Reader
-from .rebuild import Stored
+from .rebuild import StorageKind, Stored
 from .unpickle import Found, LoadError, end_of
 from .unpickle import Reader as PickleReader
 
@@ -45,14 +45,14 @@ def read_old_torch(
     content: bytes,
     find: Callable[[str, str], Found],
     read: Callable[[int, Callable[[Any], Any]], Any],
-    dtype_of: Callable[[Any], Any],
+    kind_of: Callable[[Any], StorageKind],
 ) -> Any:
     """The object of PyTorch's old file.
 
     Args:
         find: what a name stands for.
         read: reads the pickle that begins at a position, given what makes the storage of an id.
-        dtype_of: the type of a storage's elements and whether it may be loaded, by its persistent id.
+        kind_of: what holds a storage's elements, by its persistent id; LoadError where it may not be loaded.
     """
     plain = PickleReader(content, find, _refuse)
     at = end_of(content)
@@ -66,28 +66,28 @@ def read_old_torch(
     keys_at = end_of(content, at)
     keys = PickleReader(content, find, _refuse).read(keys_at)
     place = end_of(content, keys_at)
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, StorageKind] = {}
 
     def persistent(pid: Any) -> Any:
-        kind, dtype, key, _, count, *view = pid
-        if kind != "storage" or (view and view[0] is not None):
+        what, _, key, _, _, *view = pid
+        if what != "storage" or (view and view[0] is not None):
             raise LoadError("load: the old file has a view of a storage, which is not read here")
-        kinds[key] = dtype_of(pid)
+        kinds[key] = kind_of(pid)
         return found.get(key)
 
     _sizes(content, at, find, persistent)
     for key in keys:
-        dtype = kinds.get(key)
-        if dtype is None:
+        kind = kinds.get(key)
+        if kind is None:
             raise LoadError(
                 f"load: the old file has a storage {key!r:.40} that nothing asks for: it is damaged"
             )
         count = int.from_bytes(content[place : place + 8], "little")
-        size = count * dtype.itemsize
+        size = count * (1 if kind.dtype is None else kind.dtype.itemsize)
         if len(content) - place - 8 < size:
             raise LoadError("load: the old file ends in the middle of a storage: it is damaged")
         raw = np.frombuffer(content, np.uint8, size, place + 8).copy()
-        found[key] = Stored(raw, dtype, swapped=False)
+        found[key] = Stored(raw, kind.dtype, swapped=False)
         place += 8 + size
     return read(at, persistent)
 

@@ -15,6 +15,7 @@ from ..nn.parameter import Buffer, Parameter
 from ..runtime.device import Device
 from ..runtime.value import Array, Storage
 from ..tensor import Size, Tensor
+from ..tensor.formats import strided
 from ..tensor.storage import UntypedStorage
 from .rebuild import STORAGES
 
@@ -30,12 +31,14 @@ class _Named:
 
 
 _TENSOR_V2 = _Named("torch._utils", "_rebuild_tensor_v2")
+_TENSOR_V3 = _Named("torch._utils", "_rebuild_tensor_v3")
 _PARAMETER = _Named("torch._utils", "_rebuild_parameter")
 _PARAMETER_WITH_STATE = _Named("torch._utils", "_rebuild_parameter_with_state")
 _FROM_TYPE = _Named("torch._tensor", "_rebuild_from_type_v2")
 _TENSOR = _Named("torch", "Tensor")
 _UNTYPED = _Named("torch.storage", "UntypedStorage")
 _SIZE = _Named("torch", "Size")
+_LAYOUT = _Named("torch.serialization", "_get_layout")
 _DEVICE = _Named("torch", "device")
 
 
@@ -80,7 +83,9 @@ class TorchPickler(pickle._Pickler):
             return ("storage", _UNTYPED, self._keep(obj._storage).key, "cpu", obj.nbytes())
         if type(obj) is not _Kept:
             return None
-        name = STORAGES[obj.storage.aval.dtype.name]
+        name = STORAGES.get(obj.storage.aval.dtype.name)
+        if name is None:
+            return ("storage", _UNTYPED, obj.key, "cpu", obj.array.nbytes)
         kind = self.names.setdefault(name, _Named("torch", name))
         return ("storage", kind, obj.key, "cpu", obj.array.size)
 
@@ -92,18 +97,21 @@ class TorchPickler(pickle._Pickler):
                 return _PARAMETER_WITH_STATE, (data, obj.requires_grad, OrderedDict(), own)
             return _PARAMETER, (data, obj.requires_grad, OrderedDict())
         if isinstance(obj, Tensor):
+            build, parts = self._parts(obj)
             own = obj._own_attributes()
             if isinstance(obj, Buffer):
                 own["_is_buffer"] = True
             elif type(obj) is not Tensor:
-                return _FROM_TYPE, (_TENSOR_V2, type(obj), self._parts(obj), own)
+                return _FROM_TYPE, (build, type(obj), parts, own)
             if not own:
-                return _TENSOR_V2, self._parts(obj)
-            return _FROM_TYPE, (_TENSOR_V2, _TENSOR, self._parts(obj), own)
+                return build, parts
+            return _FROM_TYPE, (build, _TENSOR, parts, own)
         if type(obj) is _Plain:
-            return _TENSOR_V2, self._parts(obj.tensor)
+            return self._parts(obj.tensor)
         if isinstance(obj, Size):
             return _SIZE, (tuple(obj),)
+        if obj is strided:
+            return _LAYOUT, ("torch.strided",)
         if isinstance(obj, Device):
             return _DEVICE, (obj.type,) if obj.index is None else (obj.type, obj.index)
         return NotImplemented
@@ -114,12 +122,21 @@ class TorchPickler(pickle._Pickler):
             kept = self.kept[id(storage)] = _Kept(storage, str(len(self.kept)))
         return kept
 
-    def _parts(self, t: Tensor) -> tuple[Any, ...]:
+    def _parts(self, t: Tensor) -> tuple[_Named, tuple[Any, ...]]:
+        """What rebuilds a tensor, and from what; a type that has no storage of its own is named at the end."""
         storage, layout = t._storage, t._layout()
         kept = self._keep(storage)
         # new tuples, so that the pickle has each tensor's own and equals PyTorch's to the byte
         shape, strides = (tuple(list(numbers)) for numbers in (layout.shape, layout.strides))
-        return kept, layout.offset, shape, strides, bool(t.requires_grad), OrderedDict()
+        parts: tuple[Any, ...] = (
+            kept,
+            layout.offset,
+            shape,
+            strides,
+            bool(t.requires_grad),
+            OrderedDict(),
+        )
+        return (_TENSOR_V2, parts) if t.dtype.name in STORAGES else (_TENSOR_V3, (*parts, t.dtype))
 
     def _save_name(self, obj: _Named) -> None:
         self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())  # type: ignore[attr-defined]

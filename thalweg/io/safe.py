@@ -15,6 +15,7 @@ from ..ir.dtype import by_name
 from ..nn.parameter import Parameter
 from ..runtime.device import Device
 from ..tensor import Size, Tensor
+from ..tensor.formats import strided
 from . import rebuild
 from .unpickle import Found, LoadError, check_key
 
@@ -57,12 +58,12 @@ def _size(sizes: Any) -> Size:
     return Size(sizes)
 
 
-def _layout(name: Any) -> str:
+def _layout(name: Any) -> Any:
     if name != "torch.strided":
         raise LoadError(
             "load: the file has a tensor that is not strided, a kind that Thalweg has not"
         )
-    return "thalweg.strided"
+    return strided
 
 
 # NumPy's arrays and numbers: plain ones hold nothing that could run

@@ -9,8 +9,9 @@ import numpy as np
 from ..ir.aval import broadcast_shapes as _common_shape
 from ..ir.aval import promote
 from ..ir.dtype import DType, get_default_dtype
-from ..runtime.value import Storage, number
+from ..runtime.value import number
 from .core import Size, TensorCore
+from .storage import UntypedStorage
 
 
 def is_inference(input: TensorCore) -> bool:
@@ -72,7 +73,7 @@ is_neg = is_distributed = is_conj
 
 def is_storage(obj: Any) -> bool:
     """Whether ``obj`` is a storage."""
-    return isinstance(obj, Storage)
+    return isinstance(obj, UntypedStorage)
 
 
 def can_cast(from_: DType, to: DType) -> bool:
