@@ -70,4 +70,7 @@ def uninstall() -> None:
     for name, module in list(sys.modules.items()):
         if isinstance(module, Facade):
             del sys.modules[name]
+            home, _, last = name.rpartition(".")
+            if name in GUESTS and getattr(sys.modules.get(home), last, None) is module:
+                delattr(sys.modules[home], last)
     speak_as("thalweg")
