@@ -15,6 +15,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import by_example, dispatch
 from .inplace import inplace
+from .older import numbers_first
 from .pointwise import binary, give
 from .scalars import check_beside
 
@@ -121,13 +122,21 @@ def _pow_scalar(x: Var, exponent: Number, kind: type) -> Var:
     return x**exponent
 
 
-def add(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def add(
+    input: Tensor, other: Any, *older: Any, alpha: Number = 1, out: Tensor | None = None
+) -> Tensor:
     """``input + alpha * other``, broadcast."""
+    if older:
+        (input, other), (alpha,) = numbers_first("add", (input, other, *older), 2, 1)
     return give(dispatch(_add, (input, other) if alpha == 1 else (input, other, alpha)), out)
 
 
-def sub(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def sub(
+    input: Tensor, other: Any, *older: Any, alpha: Number = 1, out: Tensor | None = None
+) -> Tensor:
     """``input - alpha * other``, broadcast."""
+    if older:
+        (input, other), (alpha,) = numbers_first("sub", (input, other, *older), 2, 1)
     return give(dispatch(_sub, (input, other) if alpha == 1 else (input, other, alpha)), out)
 
 
@@ -355,8 +364,13 @@ def _addcmul(x: Var, a: Var, b: Var, value: Var) -> Var:
     return x + value * a * b
 
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcmul(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *older: Any, value: Number = 1
+) -> Tensor:
     """``input + value * tensor1 * tensor2``."""
+    if older:
+        given = (input, tensor1, tensor2, *older)
+        (input, tensor1, tensor2), (value,) = numbers_first("addcmul", given, 3, 1)
     return dispatch(_addcmul, (input, tensor1, tensor2, value))
 
 
@@ -366,8 +380,13 @@ def _addcdiv(x: Var, a: Var, b: Var, value: Var) -> Var:
     return x + value * (a / b)
 
 
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+def addcdiv(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *older: Any, value: Number = 1
+) -> Tensor:
     """``input + value * tensor1 / tensor2``."""
+    if older:
+        given = (input, tensor1, tensor2, *older)
+        (input, tensor1, tensor2), (value,) = numbers_first("addcdiv", given, 3, 1)
     return dispatch(_addcdiv, (input, tensor1, tensor2, value))
 
 

@@ -12,6 +12,7 @@ from ..ops.elementwise import where
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
+from .older import numbers_first
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -188,21 +189,32 @@ def _added(
 
 
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor, mat1: Tensor, mat2: Tensor, *older: Any, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; (N, K) by (K, M), input broadcasts to (N, M)."""
+    if older:
+        given = (input, mat1, mat2, *older)
+        (input, mat1, mat2), (beta, alpha) = numbers_first("addmm", given, 3, 2)
     return _added("addmm", _addmm, (2, 2), (input, mat1, mat2), beta, alpha)
 
 
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *older: Any, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``; (N, K) by (K,)."""
+    if older:
+        given = (input, mat, vec, *older)
+        (input, mat, vec), (beta, alpha) = numbers_first("addmv", given, 3, 2)
     return _added("addmv", _addmv, (2, 1), (input, mat, vec), beta, alpha)
 
 
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor, batch1: Tensor, batch2: Tensor, *older: Any, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2)``; (B, N, K) by (B, K, M)."""
+    if older:
+        given = (input, batch1, batch2, *older)
+        (input, batch1, batch2), (beta, alpha) = numbers_first("baddbmm", given, 3, 2)
     return _added("baddbmm", _baddbmm, (3, 3), (input, batch1, batch2), beta, alpha)
 
 
