@@ -487,11 +487,13 @@ from .tensor.statistics import (
 from .tensor.statistics import trapezoid as trapz
 from .tensor.strided import empty_permuted, empty_strided
 from .tensor.typed import (
+    BFloat16Tensor,
     BoolTensor,
     ByteTensor,
     CharTensor,
     DoubleTensor,
     FloatTensor,
+    HalfTensor,
     IntTensor,
     LongTensor,
     ShortTensor,

@@ -34,7 +34,7 @@ CASES: dict[str, Case] = {
     "long cuts off": lambda m: m.LongTensor([1.7, -1.7]),
     "byte wraps": lambda m: m.ByteTensor([1, 2, -1]),
     "bool": lambda m: m.BoolTensor([1.5, 0]),
-    "others": lambda m: [getattr(m, k + "Tensor")([1, 2]) for k in ("Double", "Int", "Short", "Char")],
+    "others": lambda m: [getattr(m, k + "Tensor")([1, 2]) for k in ("Double", "Half", "BFloat16", "Int", "Short", "Char")],
     "on the cpu": lambda m: m.FloatTensor([1, 2], device="cpu"),
     "filled": lambda m: (m.FloatTensor(2).zero_(), m.LongTensor(2, 1).fill_(3)),
     "isinstance": lambda m: [

@@ -13,7 +13,9 @@ FloatTensor, DoubleTensor, LongTensor = (
 IntTensor, ShortTensor, CharTensor = (
     ON_CUDA[name] for name in ("IntTensor", "ShortTensor", "CharTensor")
 )
-ByteTensor, BoolTensor = ON_CUDA["ByteTensor"], ON_CUDA["BoolTensor"]
+ByteTensor, BoolTensor, HalfTensor = (
+    ON_CUDA[name] for name in ("ByteTensor", "BoolTensor", "HalfTensor")
+)
 
 
 def is_available() -> bool:

@@ -67,6 +67,7 @@ CharTensor, ByteTensor, BoolTensor = (
     _typed("ByteTensor"),
     _typed("BoolTensor"),
 )
+HalfTensor, BFloat16Tensor = _typed("HalfTensor"), _typed("BFloat16Tensor")
 ON_CUDA = {name: _typed(name, True) for name in CLASS_NAMES.values()}
 
 
@@ -113,6 +114,7 @@ def _by_name(name: str) -> Any:
 _HERE: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        FloatTensor, DoubleTensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor, BoolTensor,
+        FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor, CharTensor,
+        ByteTensor, BoolTensor,
     )
 }  # fmt: skip
