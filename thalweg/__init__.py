@@ -43,6 +43,22 @@ from .ir.dtype import (
     uint64,
 )
 from .ir.dtype import bool_ as bool
+from .nn.functional import (
+    adaptive_avg_pool1d,
+    avg_pool1d,
+    bilinear,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    cosine_similarity,
+    hardshrink,
+    pairwise_distance,
+    pixel_shuffle,
+    pixel_unshuffle,
+    prelu,
+)
 from .nn.functional.recurrent import (
     gru,
     gru_cell,
@@ -509,6 +525,7 @@ __version__ = "0.1.0"
 
 _AUTOCAST = "amp.autocast_mode"
 _LATER = {  # what a plain training does without, and the module that is loaded when it is asked for
+    "GradScaler": "amp",
     "amp": "amp",
     "autocast": _AUTOCAST,
     "clear_autocast_cache": _AUTOCAST,
@@ -525,9 +542,11 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
     "is_autocast_cache_enabled": _AUTOCAST,
     "is_autocast_cpu_enabled": _AUTOCAST,
     "is_autocast_enabled": _AUTOCAST,
+    "istft": "tensor.spectrogram",
     "set_autocast_cache_enabled": _AUTOCAST,
     "set_autocast_dtype": _AUTOCAST,
     "set_autocast_enabled": _AUTOCAST,
+    "stft": "tensor.spectrogram",
     "vmap": "func",
 }
 
