@@ -31,7 +31,6 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.nn.modules.loss": ("thalweg.nn", "thalweg.nn.loss"),
     "torch.nn.modules.utils": (f"{_ONLY}.tuples",),
     "torch.return_types": ("thalweg.tensor.return_types",),
-    "torch.random": ("thalweg.tensor.random", "thalweg"),
     "torch.utils.data": ("thalweg.data",),
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
