@@ -552,6 +552,8 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
 
 if TYPE_CHECKING:
     from . import amp, compat, cpu, distributions, fft, func
+    from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
+    from .func import vmap
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,11 @@ import numpy as np
 from ..ops.composite import Op
 from ..runtime.generator import Generator, default_generator
 from .core import TensorCore
-from .creation import from_array
+from .creation import drawn
 from .dispatch import dispatch
 from .gamma import drawn_dirichlet, drawn_gamma
 from .random import RandomMethods, _drawn
+from .shape import broadcast_tensors
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -35,8 +36,8 @@ def poisson(input: Any, generator: Generator | None = None) -> Tensor:
         RuntimeError: a rate is negative.
     """
     _floating("poisson_cpu", input)
-    found = (generator or default_generator).poisson(input._array())
-    result = from_array(found.astype(input.dtype.numpy))
+    source, kind = generator or default_generator, input.dtype.numpy
+    result = drawn(lambda _, rates: source.poisson(rates).astype(kind), tuple(input.shape), input)
     return dispatch(_POISSON, (input, result)) if input.requires_grad else result
 
 
@@ -47,29 +48,39 @@ def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tenso
         raise RuntimeError(
             f"binomial: Found dtype {prob.dtype} but expected {count.dtype}: convert one of them"
         )
-    counts, chances = np.broadcast_arrays(count._array(), prob._array())
-    found = (generator or default_generator).binomial(counts, chances)
-    result = from_array(found.astype(count.dtype.numpy))
+    source, kind = generator or default_generator, count.dtype.numpy
+    pair = broadcast_tensors(count, prob)
+
+    def draw(_: Any, counts: Any, chances: Any) -> Any:
+        return source.binomial(counts, chances).astype(kind)
+
+    result = drawn(draw, tuple(pair[0].shape), *pair)
     wanted = count.requires_grad or prob.requires_grad
     return dispatch(_BINOMIAL, (count, prob, result)) if wanted else result
 
 
 def standard_gamma(alpha: Any, generator: Generator | None = None) -> Tensor:
     """Gamma numbers of rate 1 and the shapes ``alpha``, with gradients for them; any shape in, the same out."""
-    kind = alpha.dtype.numpy
-    draws = (generator or default_generator).gamma(alpha._array())
-    result = from_array(np.maximum(draws, np.finfo(kind).tiny).astype(kind))
+    source, kind = generator or default_generator, alpha.dtype.numpy
+
+    def draw(_: Any, alphas: Any) -> Any:
+        return np.maximum(source.gamma(alphas), np.finfo(kind).tiny).astype(kind)
+
+    result = drawn(draw, tuple(alpha.shape), alpha)
     return drawn_gamma(alpha, result) if alpha.requires_grad else result
 
 
 def sample_dirichlet(alpha: Any, generator: Generator | None = None) -> Tensor:
     """(..., K) shares of 1 of the Dirichlet laws of ``alpha``, (..., K), with gradients for it."""
-    kind = alpha.dtype.numpy
+    source, kind = generator or default_generator, alpha.dtype.numpy
     limits = np.finfo(kind)
-    draws = (generator or default_generator).gamma(alpha._array())
-    draws = np.maximum(draws, np.finfo(np.float64).tiny)
-    shares = draws / draws.sum(-1, keepdims=True)
-    result = from_array(np.clip(shares, limits.tiny, 1 - limits.eps / 2).astype(kind))
+
+    def draw(_: Any, alphas: Any) -> Any:
+        draws = np.maximum(source.gamma(alphas), np.finfo(np.float64).tiny)
+        shares = draws / draws.sum(-1, keepdims=True)
+        return np.clip(shares, limits.tiny, 1 - limits.eps / 2).astype(kind)
+
+    result = drawn(draw, tuple(alpha.shape), alpha)
     return drawn_dirichlet(alpha, result) if alpha.requires_grad else result
 
 
