@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,23 @@ def test_per_sample_gradients_by_numbers() -> None:
 def test_jacobian_by_numbers() -> None:
     found = jacrev(lambda x: tw.stack([x.prod(), x.sum()]))(tw.tensor([2.0, 3.0, 5.0]))
     assert found.tolist() == [[15, 10, 6], [1, 1, 1]]
+
+
+def test_a_tensor_that_has_left_is_an_error() -> None:
+    kept: list[Any] = []
+    vmap(lambda x: (kept.append(x * 2), x)[1])(tw.ones(2, 3))
+    w = tw.ones(3, requires_grad=True)
+    for use in (lambda x: x + 1, lambda x: x * (w * 2), lambda x: x.tolist()):
+        with pytest.raises(RuntimeError, match="vmap"):
+            use(kept[0])
+
+
+def test_anomalies_are_told_under_vmap() -> None:
+    with warnings.catch_warnings(record=True) as told, tw.autograd.set_detect_anomaly(True):
+        warnings.simplefilter("always")
+        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned nan"):
+            vmap(grad(lambda x: (tw.sqrt(x) * 0).sum()))(tw.zeros(2, 3))
+    assert "tw.sqrt(x) * 0" in str(told[0].message)
 
 
 def test_none_at_all() -> None:

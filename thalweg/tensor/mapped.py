@@ -160,7 +160,9 @@ def mapped(inner: TensorCore, levels: Levels) -> Any:
     t: Any = object.__new__(MappedTensor)
     t._inner, t._levels = inner, levels
     aval = Aval(tuple(inner.shape)[len(levels) :], inner.dtype)
-    t._storage = Storage(Value(aval, None, _LOOKED))
+    t._storage = Storage(
+        Value(aval, None, _LOOKED, 0)
+    )  # pending, for whoever meets it outside of vmap
     return t
 
 
