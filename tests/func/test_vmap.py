@@ -10,7 +10,9 @@ import pytest
 
 import thalweg as tw
 from thalweg.func import (
+    debug_unwrap,
     functional_call,
+    functionalize,
     grad,
     jacrev,
     replace_all_batch_norm_modules_,
@@ -84,6 +86,20 @@ def test_per_sample_gradients_by_numbers() -> None:
 def test_jacobian_by_numbers() -> None:
     found = jacrev(lambda x: tw.stack([x.prod(), x.sum()]))(tw.tensor([2.0, 3.0, 5.0]))
     assert found.tolist() == [[15, 10, 6], [1, 1, 1]]
+
+
+def test_looking_behind() -> None:
+    seen: list[Any] = []
+
+    def look(x: Any) -> Any:
+        seen.extend([tuple(debug_unwrap(x).shape), tuple(debug_unwrap(x, recurse=False).shape)])
+        return x
+
+    vmap(vmap(look))(tw.ones(2, 4, 3))
+    assert seen == [(2, 4, 3), (4, 3)]
+    assert functionalize(look) is look
+    with pytest.raises(RuntimeError, match="invalid argument for remove="):
+        functionalize(look, remove="views")
 
 
 def test_a_tensor_that_has_left_is_an_error() -> None:

@@ -3,10 +3,12 @@
 from .gradients import grad, grad_and_value, jvp, linearize, vjp
 from .jacobians import hessian, jacfwd, jacrev
 from .stateless import functional_call, replace_all_batch_norm_modules_, stack_module_state
-from .vmap import vmap
+from .vmap import debug_unwrap, functionalize, vmap
 
 __all__ = [
+    "debug_unwrap",
     "functional_call",
+    "functionalize",
     "grad",
     "grad_and_value",
     "hessian",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from ..tensor.joining import cat
-from ..tensor.mapped import RANDOMNESS, Level, entered, left, mapping, under_way
+from ..tensor.mapped import RANDOMNESS, Level, entered, left, mapped, mapping, under_way
 from .pytree import Structure, flatten, spread_over, unflatten
 
 Dims = Any  # an int or None for all, or such in containers as the arguments' or the results'
@@ -202,3 +202,28 @@ def _axis(where: str, t: Any, dim: Any) -> int | None:
             f"in_dim to satisfy -{rank} <= in_dim < {rank}."
         )
     return dim % rank
+
+
+def debug_unwrap(tensor: Any, *, recurse: bool = True) -> Any:
+    """What stands behind a tensor under ``vmap``: with an axis for each level in front, or only the innermost one.
+
+    For looking at while debugging; another tensor is given back as it is.
+    """
+    levels = tensor._levels
+    if not levels:
+        return tensor
+    return tensor._inner if recurse else mapped(tensor._inner, levels[:-1])
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """``func`` itself: what it writes in place, also through views, is recorded as new values anyway.
+
+    Raises:
+        RuntimeError: ``remove`` is neither "mutations" nor "mutations_and_views".
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            "functionalize(f, remove='mutations'): received invalid argument for remove= "
+            f"{remove!r}: it is 'mutations' or 'mutations_and_views'"
+        )
+    return func
