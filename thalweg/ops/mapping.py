@@ -153,7 +153,19 @@ def _again(batch: Batch, *operands: Var, **statics: Any) -> Any:
 
 for _name in ("dense", "detached", "triangle", "below", "inverse", "det", "log_abs_det"):
     RULES[_name] = _again
-RULES["sign_of_det"] = RULES["cholesky"] = _again
+for _name in (
+    "sign_of_det",
+    "cholesky",
+    "cholesky_ex",
+    "lu",
+    "ldl",
+    "geqrf",
+    "qr",
+    "svd",
+    "eigh",
+):
+    RULES[_name] = _again
+RULES["matrix_exp"] = _again
 
 
 # Axes by number
@@ -168,14 +180,14 @@ def _permute(batch: Batch, x: Var, axes: Shape) -> Var:
     return x.permute((0, *_later(axes)))
 
 
-@_rule("flip", "sum", "prod", "amax", "amin", "any", "all")
+@_rule("flip", "sum", "prod", "amax", "amin", "any", "all", "fourier")
 def _over_axes(batch: Batch, x: Var, axes: Shape, **statics: Any) -> Any:
     return batch.primitive(x, axes=_later(axes), **statics)
 
 
 @_rule(
     "argmax", "argmin", "cumsum", "cumprod", "argsort", "argtop", "argmedian", "argmode", "running_position",
-    "logcumsumexp", "split",
+    "logcumsumexp", "split", "fourier_of_real", "fourier_to_real",
 )  # fmt: skip
 def _along_axis(batch: Batch, x: Var, axis: int, **statics: Any) -> Any:
     return batch.primitive(x, axis=axis + 1, **statics)
@@ -284,9 +296,9 @@ def _matmul(batch: Batch, x: Var, y: Var) -> Var:
     return result
 
 
-@_rule("solve")
-def _solve(batch: Batch, a: Var, b: Var) -> Any:
-    return batch.primitive(*_aligned(batch, a, b))
+@_rule("solve", "solve_triangular")
+def _solve(batch: Batch, a: Var, b: Var, **statics: Any) -> Any:
+    return batch.primitive(*_aligned(batch, a, b), **statics)
 
 
 # Places by number
