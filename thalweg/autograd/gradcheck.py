@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.dtype import DType
 from ..tensor import Tensor
 from ..tensor.creation import from_array
 from ..tensor.modes import enable_grad, no_grad
@@ -22,21 +23,28 @@ def _outputs(result: Any) -> list[Any]:
     return [t for t in many if isinstance(t, Tensor) and t.dtype.is_differentiable]
 
 
+def _parts(array: Any) -> Any:
+    """The numbers one after another; complex ones as their parts."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
 def _numerical(
     function: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float
 ) -> list[Any]:
-    """For each output the Jacobian (inputs' elements, outputs' elements) by central differences."""
+    """For each output the Jacobian (inputs' elements, outputs' elements) by central differences; a complex number is
+    two elements."""
     base = np.array(inputs[which]._array())
     rows: list[list[Any]] = []
     with no_grad():
-        for k in range(base.size):
+        for k in range(_parts(base).size):
             pair = []
             for sign in (1, -1):
                 moved = base.copy()
-                moved.reshape(-1)[k] += sign * eps
+                _parts(moved)[k] += sign * eps
                 args = [from_array(moved) if i == which else t for i, t in enumerate(inputs)]
-                pair.append([np.array(t._array()) for t in _outputs(function(*args))])
-            rows.append([((a - b) / (2 * eps)).reshape(-1) for a, b in zip(*pair, strict=True)])
+                pair.append([_parts(t._array()) for t in _outputs(function(*args))])
+            rows.append([(a - b) / (2 * eps) for a, b in zip(*pair, strict=True)])
     count = len(_outputs(function(*inputs)))
     return [np.array([row[o] for row in rows]) for o in range(count)]
 
@@ -51,7 +59,7 @@ def gradcheck(
     raise_exception: bool = True,
     **accepted: Any,
 ) -> bool:
-    """Whether the gradients of ``func`` at ``inputs`` (float64) agree with central differences.
+    """Whether the gradients of ``func`` at ``inputs`` (float64, complex128) agree with central differences.
 
     Raises:
         GradcheckError: they differ, and ``raise_exception`` is set.
@@ -71,14 +79,14 @@ def gradcheck(
             if not out.requires_grad:
                 continue
             found = np.zeros_like(expected[o])
-            for k in range(out._aval().size):
+            for k in range(expected[o].shape[1]):
                 seed = np.zeros(tuple(out.shape), out.dtype.numpy)
-                seed.reshape(-1)[k] = 1
+                _parts(seed)[k] = 1
                 (g,) = grad(
                     out, inputs[which], from_array(seed), retain_graph=True, allow_unused=True
                 )
                 if g is not None:
-                    found[:, k] = g._array().reshape(-1)
+                    found[:, k] = _parts(g._array())
             if not np.allclose(found, expected[o], rtol, atol, equal_nan=True):
                 if not raise_exception:
                     return False
@@ -89,6 +97,13 @@ def gradcheck(
     return True
 
 
+def _drawn(rng: np.random.RandomState, shape: tuple[int, ...], dtype: DType) -> Any:
+    array = rng.uniform(-1, 1, shape)
+    return (array + 1j * rng.uniform(-1, 1, shape) if dtype.is_complex else array).astype(
+        dtype.numpy
+    )
+
+
 def gradgradcheck(
     func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any
 ) -> bool:
@@ -97,10 +112,7 @@ def gradgradcheck(
     outputs = _outputs(func(*inputs))
     if grad_outputs is None:
         rng = np.random.RandomState(0)
-        grad_outputs = [
-            from_array(rng.uniform(-1, 1, tuple(o.shape)).astype(o.dtype.numpy), True)
-            for o in outputs
-        ]
+        grad_outputs = [from_array(_drawn(rng, tuple(o.shape), o.dtype), True) for o in outputs]
     n = len(inputs)
 
     def first(*args: Any) -> tuple[Any, ...]:

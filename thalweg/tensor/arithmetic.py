@@ -394,7 +394,7 @@ def addcdiv(
 def _round(x: Var, decimals: int) -> Var:
     if x.dtype is bool_:
         raise NotImplementedError("round: not implemented for bool: convert the tensor first")
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_differentiable:
         return x
     if decimals == 0:
         return e.round_(x)

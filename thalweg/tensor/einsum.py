@@ -6,7 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..ir.builder import Var
+from ..ops.complex import conj
+from ..ops.composite import op
 from .core import TensorCore
+from .dispatch import dispatch
 from .linear_algebra import matmul
 
 if TYPE_CHECKING:
@@ -179,9 +183,23 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
+@op("VdotBackward0")
+def _vdot(x: Var, y: Var) -> Var:
+    if x.dtype is not y.dtype or x.shape != y.shape:
+        raise RuntimeError(
+            f"vdot: expected tensors of one type and size, got {x.dtype}{list(x.shape)} and {y.dtype}{list(y.shape)}"
+        )
+    return (conj(x) * y).sum()
+
+
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """(K,) by (K,) gives () the sum of products; numbers here are real, so it is ``dot``."""
-    return input.dot(other)
+    """(K,) by (K,) gives () the sum of products of ``input``'s conjugates with ``other``."""
+    if not input.dtype.is_complex:
+        return input.dot(other)
+    for x in (input, other):
+        if x.ndim != 1:
+            raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {other.ndim}D")
+    return dispatch(_vdot, (input, other))
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:

@@ -143,8 +143,8 @@ def multi_dot(tensors: Any) -> Tensor:
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Sums of products along ``dim``: (..., N) and (..., N) broadcast, give (...,)."""
-    return (x * y).sum(dim)
+    """Sums of products of ``x``'s conjugates along ``dim``: (..., N) and (..., N) broadcast, give (...,)."""
+    return (x.conj() * y).sum(dim)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
