@@ -488,6 +488,7 @@ from .tensor.special import (
     sgn,
     sinc,
 )
+from .tensor.spectrogram import istft, stft
 from .tensor.statistics import (
     corrcoef,
     cov,
