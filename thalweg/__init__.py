@@ -43,22 +43,6 @@ from .ir.dtype import (
     uint64,
 )
 from .ir.dtype import bool_ as bool
-from .nn.functional import (
-    adaptive_avg_pool1d,
-    avg_pool1d,
-    bilinear,
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    cosine_similarity,
-    hardshrink,
-    pairwise_distance,
-    pixel_shuffle,
-    pixel_unshuffle,
-    prelu,
-)
 from .nn.functional.recurrent import (
     gru,
     gru_cell,

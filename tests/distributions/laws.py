@@ -70,6 +70,12 @@ TABLE: dict[str, tuple[str, dict[str, Any], dict[str, Any], Any]] = {
     "MultivariateNormal of scale": (
         "MultivariateNormal", {"loc": [A, B], "scale_tril": MATRIX}, {}, [[0.1, -1.0, 2.0], [1, 1, 1]],
     ),
+    "Wishart": (
+        "Wishart", {"covariance_matrix": COVARIANCE}, {"df": 4.5}, [[[2.0, 0.3, 0.1], [0.3, 1, 0.2], [0.1, 0.2, 3]]] * 2,
+    ),
+    "LKJCholesky": (
+        "LKJCholesky", {"concentration": [0.7, 1.5]}, {"dim": 3}, [[[1.0, 0, 0], [0.6, 0.8, 0], [0, 0.8, 0.6]]] * 2,
+    ),
     "LowRankMultivariateNormal": (
         "LowRankMultivariateNormal", {"loc": A, "cov_factor": [[1.0, 0.2], [0.3, -1.0], [0.5, 0.5]], "cov_diag": B},
         {}, [[0.1, -1.0, 2.0], [1, 1, 1]],

@@ -291,3 +291,20 @@ def test_nothing_warns_unasked():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert tw.row_stack((tw.tensor([1]), tw.tensor([2]))).tolist() == [[1], [2]]
+
+
+def test_functions_of_layers_under_torchs_name():
+    """With the order of arguments that they have there."""
+    x, f = tw.randn(2, 4, 3), tw.nn.functional
+    weight, bias = tw.rand(4), tw.rand(4)
+    plain = f.batch_norm(x, None, None, weight, bias, training=True)
+    assert tw.batch_norm(x, weight, bias, None, None, True, 0.1, 1e-5).equal(plain)
+    assert tw.group_norm(x, 2, weight, bias, 1e-5, True).equal(f.group_norm(x, 2, weight, bias))
+    assert tw.layer_norm(x, (3,), None, None, 1e-5, True).equal(f.layer_norm(x, (3,)))
+    alone = tw.instance_norm(x, None, None, None, None, True, 0.1, 1e-5)
+    assert alone.equal(f.instance_norm(x))
+    table, rows = tw.rand(5, 2), tw.tensor([1, 4])
+    assert tw.embedding(table, rows).equal(f.embedding(rows, table))
+    assert tw.dropout(x, 0.5, False).equal(x) and tw.alpha_dropout(x, 0.5, False).equal(x)
+    assert tw.conv1d(x, tw.ones(1, 4, 2)).equal(f.conv1d(x, tw.ones(1, 4, 2)))
+    assert tw.selu(x).equal(f.selu(x)) and tw.max_pool1d(x, 2).equal(f.max_pool1d(x, 2))

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from ..tensor import Tensor
+from ..tensor.equations import solve_triangular
 from ..tensor.inspection import broadcast_shapes
-from ..tensor.matrices import cholesky, inv, solve
+from ..tensor.matrices import cholesky, inv
 from ..tensor.random import randn
 from . import constraints
 from .distribution import Distribution
@@ -21,7 +22,7 @@ def times_vector(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def solved_lower(lower: Tensor, right: Tensor) -> Tensor:
     """X with lower @ X = right: (..., N, N) and (..., N, K) give (..., N, K)."""
-    return solve(lower.tril(), right)
+    return solve_triangular(lower, right, upper=False)
 
 
 def squared_distance(lower: Tensor, vector: Tensor) -> Tensor:
@@ -37,7 +38,57 @@ def log_of_diagonal(lower: Tensor) -> Tensor:
     return lower.diagonal(0, -2, -1).log().sum(-1)
 
 
-class MultivariateNormal(Distribution):
+class OfCovariance(Distribution):
+    """Laws told by a covariance, by its inverse or by its Cholesky factor; the others are computed when asked for."""
+
+    _unbroadcasted_scale_tril: Tensor
+
+    @staticmethod
+    def _told(covariance_matrix: Any, precision_matrix: Any, scale_tril: Any) -> tuple[str, Tensor]:
+        """The name and the value of the one that is given; ValueError unless it is one, of two axes or more."""
+        told = {
+            "covariance_matrix": covariance_matrix,
+            "precision_matrix": precision_matrix,
+            "scale_tril": scale_tril,
+        }
+        given = [(name, matrix) for name, matrix in told.items() if matrix is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+            )
+        name, matrix = given[0]
+        if matrix.ndim < 2:
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        return name, matrix
+
+    @staticmethod
+    def _factor(name: str, matrix: Tensor) -> Tensor:
+        if name == "scale_tril":
+            return matrix
+        return cholesky(matrix if name == "covariance_matrix" else inv(matrix))
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """(..., N, N) lower Cholesky factor of the covariance."""
+        n = self._event_shape[-1]
+        return self._unbroadcasted_scale_tril.expand(*self._batch_shape, n, n)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """(..., N, N) covariance."""
+        lower, n = self._unbroadcasted_scale_tril, self._event_shape[-1]
+        return (lower @ lower.mT).expand(*self._batch_shape, n, n)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """(..., N, N) inverse of the covariance."""
+        back, n = inv(self._unbroadcasted_scale_tril), self._event_shape[-1]
+        return (back.mT @ back).expand(*self._batch_shape, n, n)
+
+
+class MultivariateNormal(OfCovariance):
     """Normal vectors of mean ``loc``, (..., N), and a covariance, (..., N, N), told in one of three ways."""
 
     arg_constraints = {
@@ -59,50 +110,12 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.ndim < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        told = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = [(name, matrix) for name, matrix in told.items() if matrix is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        name, matrix = given[0]
-        if matrix.ndim < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
+        name, matrix = self._told(covariance_matrix, precision_matrix, scale_tril)
         batch = broadcast_shapes(tuple(matrix.shape)[:-2], tuple(loc.shape)[:-1])
         setattr(self, name, matrix.expand(*batch, -1, -1))
         self.loc = loc.expand(*batch, -1)
         super().__init__(batch, tuple(loc.shape)[-1:], validate_args=validate_args)
         self._unbroadcasted_scale_tril = self._factor(name, matrix)
-
-    @staticmethod
-    def _factor(name: str, matrix: Tensor) -> Tensor:
-        if name == "scale_tril":
-            return matrix
-        return cholesky(matrix if name == "covariance_matrix" else inv(matrix))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """(..., N, N) lower Cholesky factor of the covariance."""
-        n = self._event_shape[0]
-        return self._unbroadcasted_scale_tril.expand(*self._batch_shape, n, n)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """(..., N, N) covariance."""
-        lower, n = self._unbroadcasted_scale_tril, self._event_shape[0]
-        return (lower @ lower.mT).expand(*self._batch_shape, n, n)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """(..., N, N) inverse of the covariance."""
-        back, n = inv(self._unbroadcasted_scale_tril), self._event_shape[0]
-        return (back.mT @ back).expand(*self._batch_shape, n, n)
 
     @property
     def mean(self) -> Tensor:

@@ -106,7 +106,7 @@ class CorrCholeskyTransform(Transform):
     def _call(self, x: Tensor) -> Tensor:
         x = x.tanh().clamp(-1 + eps_of(x), 1 - eps_of(x))
         size = self._side(x.shape[-1])
-        r = _lower_from_vector(x, size)
+        r = lower_from_vector(x, size)
         left = (1 - r * r).sqrt().cumprod(-1)
         diagonal = r + ones_like(r[..., 0]).diag_embed()
         return diagonal * cat([ones_like(left[..., :1]), left[..., :-1]], -1)
@@ -143,7 +143,7 @@ class CorrCholeskyTransform(Transform):
         return Size((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
 
 
-def _lower_from_vector(x: Tensor, size: int) -> Tensor:
+def lower_from_vector(x: Tensor, size: int) -> Tensor:
     """(..., N) as (..., size, size) with the numbers below the diagonal, row by row."""
     rows, columns = tril_indices(size, size, -1).tolist()
     places = tensor([row * size + column for row, column in zip(rows, columns, strict=True)]).long()
