@@ -76,9 +76,9 @@ ENDS = {
         "ImportError: torch.nn.Linaer: no public name of PyTorch 2.13; nearest here: torch.nn.Linear",
     ),
     "a missing method": (
-        "import torch\ntorch.ones(2).to_padded_tensor()",
+        "import torch\ntorch.ones(2).sspaddmm()",
         1,
-        "AttributeError: 'Tensor' object has no attribute 'to_padded_tensor'\ntorch.Tensor.to_padded_tensor: in PyTorch 2.13, and not",
+        "AttributeError: 'Tensor' object has no attribute 'sspaddmm'\ntorch.Tensor.sspaddmm: in PyTorch 2.13, and not",
     ),
     "a hook of its own": (
         "import sys\nsys.excepthook = lambda kind, error, trace: print(trace.tb_lineno, file=sys.stderr)\n1 / 0",
