@@ -308,3 +308,24 @@ def test_functions_of_layers_under_torchs_name():
     assert tw.dropout(x, 0.5, False).equal(x) and tw.alpha_dropout(x, 0.5, False).equal(x)
     assert tw.conv1d(x, tw.ones(1, 4, 2)).equal(f.conv1d(x, tw.ones(1, 4, 2)))
     assert tw.selu(x).equal(f.selu(x)) and tw.max_pool1d(x, 2).equal(f.max_pool1d(x, 2))
+
+
+def test_covariances_of_weighed_observations():
+    x = tw.tensor([[0.0, 1, 4], [9, 16, 25]])
+    often = tw.tensor([1, 2, 3])
+    repeated = tw.cov(tw.repeat_interleave(x, often, 1))
+    np.testing.assert_allclose(tw.cov(x, fweights=often).numpy(), repeated.numpy(), rtol=1e-5)
+    found = tw.cov(x, fweights=often, aweights=tw.tensor([0.1, 2, 3]), correction=2)
+    expected = np.cov(x.numpy(), ddof=2, fweights=[1, 2, 3], aweights=[0.1, 2, 3])
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
+    for wrong, text in (
+        ({"fweights": tw.ones(3)}, "integral dtype"),
+        ({"fweights": tw.tensor([1, 2])}, "same numel"),
+        ({"fweights": tw.tensor([-1, 2, 3])}, "cannot be negative"),
+        ({"aweights": tw.ones(1, 3)}, "one or fewer dimensions"),
+        ({"fweights": tw.tensor([0, 0, 0])}, "sum to zero"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            tw.cov(x, **wrong)
+    with pytest.raises(RuntimeError, match="bool dtype"):
+        tw.cov(x > 1)

@@ -265,17 +265,71 @@ def diff(
     return x
 
 
-def cov(input: Tensor, *, correction: int = 1) -> Tensor:
-    """(V, N) observations of V variables give (V, V) covariances; (N,) gives () the variance."""
+def _of_observations(name: str, weights: Any, count: int, whole: bool) -> None:
+    """RuntimeError unless ``weights`` are ``count`` numbers from 0 up, integers if ``whole``, else floating."""
+    if weights.ndim > 1:
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions"
+        )
+    wanted = weights.dtype.category == 1 if whole else weights.dtype.is_floating_point
+    if not wanted:
+        kind = "integral" if whole else "floating point"
+        raise RuntimeError(
+            f"cov(): expected {name} to have {kind} dtype but got {name} with {weights.dtype}"
+        )
+    if weights.numel() != count:
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+            f"{weights.numel()} != {count}"
+        )
+    if bool((weights < 0).any()):
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+
+
+def cov(
+    input: Tensor,
+    *,
+    correction: int = 1,
+    fweights: Tensor | None = None,
+    aweights: Tensor | None = None,
+) -> Tensor:
+    """(V, N) observations of V variables give (V, V) covariances; (N,) gives () the variance.
+
+    Args:
+        fweights: (N,) integers, how often each observation came.
+        aweights: (N,) floating, how much each counts.
+    Raises:
+        RuntimeError: more than two axes, bool, weights of another type or size, below 0, or all 0.
+    """
     if input.ndim > 2:
         raise RuntimeError(
             f"cov(): expected input to have two or fewer dimensions, has {input.ndim}"
         )
-    x = input if input.dtype.is_floating_point else input.float()
+    if input.dtype.numpy == np.bool_:
+        raise RuntimeError("cov(): bool dtype is not supported for input")
+    x = input if input.dtype.category > 1 else input.float()
     rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)
-    centered = rows - rows.mean(1, True)
-    spread = (centered @ centered.t()) / max(rows.shape[1] - correction, 0)
-    return spread.squeeze()
+    count: Any = rows.shape[1]
+    weights: Any = None
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None:
+            _of_observations(name, given, rows.shape[1], name == "fweights")
+            weights = given if weights is None else weights * given
+    if weights is None:
+        centered = weighed = rows - rows.mean(1, True)
+    else:
+        weights = weights.reshape(-1)
+        count = weights.sum()
+        if rows.shape[1] and float(count) == 0:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+        centered = rows - (rows * weights).sum(1, True) / count
+        weighed = centered * weights
+    less = correction
+    if aweights is not None and correction:
+        less = correction * (weights * aweights).sum() / count
+    rest: Any = count - less
+    divisor = max(rest, 0) if isinstance(rest, int) else rest.clamp(min=0)
+    return (weighed @ centered.t().conj() / divisor).squeeze()
 
 
 def corrcoef(input: Tensor) -> Tensor:
