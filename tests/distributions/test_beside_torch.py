@@ -146,9 +146,8 @@ def test_expanded(name):
     assert tuple(p.batch_shape) == wide and tuple(p.event_shape) == tuple(q.event_shape)
     tw.manual_seed(1)
     torch.manual_seed(1)
-    x, y = p.sample((3,)), q.sample((3,))
-    if name == "Wishart":  # PyTorch draws twice
-        y = torch.tensor(x.numpy())
+    x = p.sample((3,))
+    y = torch.tensor(x.numpy()) if name == "Wishart" else q.sample((3,))  # PyTorch draws twice
     close(x, y, 1e-6)
     close(p.log_prob(x), q.log_prob(y), 1e-5, 1e-6)
 
