@@ -1,7 +1,6 @@
 """Thalweg: a deep-learning framework whose fast path is the plain PyTorch loop."""
 
 import importlib
-from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
@@ -472,7 +471,6 @@ from .tensor.special import (
     sgn,
     sinc,
 )
-from .tensor.spectrogram import istft, stft
 from .tensor.statistics import (
     corrcoef,
     cov,
