@@ -28,8 +28,8 @@ CASES = {
     "a program that is ready": ("try:\n    from torch import nope\nexcept ImportError:\n    nope = None", []),
     "ready for anything": ("import torch\ntry:\n    torch.nope\nexcept:\n    pass", []),
     "ready for something else": ("import torch\ntry:\n    torch.nope\nexcept ValueError:\n    pass", [(3, "torch.nope")]),
-    "a star": ("from torch.nn import *\nLinear(1, 2); DataParallel", [(2, "torch.nn.DataParallel")]),
-    "a star and a name of one's own": ("from torch.nn import *\nDataParallel = 1\nprint(DataParallel)", []),
+    "a star": ("from torch.nn.functional import *\nlinear; scaled_mm", [(2, "torch.nn.functional.scaled_mm")]),
+    "a star and a name of one's own": ("from torch.nn.functional import *\nscaled_mm = 1\nprint(scaled_mm)", []),
     "another library": ("import numpy as np\nfrom . import torch\nnp.nope, torch.nope", []),
     "of the Tensor": ("import torch\ntorch.Tensor.nope, torch.Tensor.add", [(2, "torch.Tensor.nope")]),
 }  # fmt: skip

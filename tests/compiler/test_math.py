@@ -10,6 +10,7 @@ import pytest
 
 import thalweg  # noqa: F401  # fills the registry
 from thalweg.compiler.math import can_emit, refuses_zero
+from thalweg.compiler.text import ELEMENT
 from thalweg.ir.aval import Aval
 from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import ALL, bool_, float32, from_numpy
@@ -44,7 +45,9 @@ def values(dtype, seed):
     if dtype is bool_:
         return rng.rand(67) < 0.5
     if dtype.is_floating_point:
-        return rng.permutation(np.r_[SPECIAL, rng.randn(32) * 3, rng.randn(19)]).astype(dtype.numpy)
+        mixed = rng.permutation(np.r_[SPECIAL, rng.randn(32) * 3, rng.randn(19)])
+        with np.errstate(over="ignore"):
+            return mixed.astype(dtype.numpy)
     limits = np.iinfo(dtype.numpy)
     small = rng.randint(0 if limits.min == 0 else -5, 6, 63)
     return np.r_[small, limits.min, limits.max, 0, 1].astype(dtype.numpy)
@@ -63,6 +66,8 @@ def native_and_reference(record, arrays, statics=None):
 
 def assert_close(found, expected, ulps):
     assert found.dtype == expected.dtype and found.shape == expected.shape
+    if from_numpy(found.dtype).is_half:
+        found, expected = found.astype(np.float32), expected.astype(np.float32)
     if found.dtype.kind != "f":
         np.testing.assert_array_equal(found, expected)
         return
@@ -74,6 +79,7 @@ def assert_close(found, expected, ulps):
     assert np.all(near | (found == expected) | np.isnan(expected)), (found, expected)
 
 
+COMPUTED = [d for d in ALL if d.name in ELEMENT and not d.is_half]  # the others are only cast
 CASES = [
     pytest.param(record, dtype, id=f"{record.name}-{dtype.name}")
     for record in ELEMENTWISE
@@ -117,7 +123,7 @@ def test_casts(have, want):
         assert_close(*native_and_reference(record, [x], {"dtype": want}), 0)
 
 
-@pytest.mark.parametrize("dtype", ALL, ids=lambda d: d.name)
+@pytest.mark.parametrize("dtype", COMPUTED, ids=lambda d: d.name)
 def test_where(dtype):
     arrays = [values(bool_, 1), values(dtype, 2), values(dtype, 3)]
     assert_close(*native_and_reference(Primitive.registry["where"], arrays), 0)

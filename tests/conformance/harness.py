@@ -93,6 +93,8 @@ def ours(x: Any, grads: bool) -> Any:
         return t.requires_grad_() if grads and x.requires_grad else t
     if isinstance(x, torch.dtype):
         return getattr(tw, str(x).removeprefix("torch."))
+    if isinstance(x, torch.memory_format | torch.layout):
+        return getattr(tw, str(x).removeprefix("torch."))
     if isinstance(x, torch.device):
         return str(x)
     if isinstance(x, torch.Size):
