@@ -238,11 +238,30 @@ class Builder:
     def inline(self, graph: Graph, inputs: tuple[Var | None, ...]) -> list[Var]:
         """Write all of ``graph`` here, reading ``inputs``; gives its outputs."""
         place: list[int] = [-1 if x is None else x.slot for x in inputs]
+        known = all(x is None or x.aval == a for x, a in zip(inputs, graph.avals, strict=False))
         for instr in graph.instrs:
-            operands = tuple(self.var(place[s]) for s in instr.ins)
-            results = self.emit(instr.primitive, operands, instr.statics)
+            slots = tuple([place[s] for s in instr.ins])
+            if known and self._spread.keys().isdisjoint(slots):
+                place += self._place(instr, slots, graph.avals)
+                continue
+            results = self.emit(instr.primitive, tuple(map(self.var, slots)), instr.statics)
             place.extend(r.slot for r in (results if isinstance(results, tuple) else (results,)))
         return [self.var(place[s]) for s in graph.outputs]
+
+    def _place(
+        self, instr: Instr, slots: tuple[int, ...], avals: list[Aval | None]
+    ) -> tuple[int, ...]:
+        """Write an instruction of another graph, whose ``avals`` tell what it gives."""
+        key = (instr.primitive, instr.statics, slots)
+        outs = self._seen.get(key)
+        if outs is None:
+            outs = tuple(range(len(self.avals), len(self.avals) + len(instr.outs)))
+            self.avals.extend([avals[s] for s in instr.outs])
+            self.instrs.append(Instr(instr.primitive, instr.statics, slots, outs))
+            self._seen[key] = outs
+            if instr.primitive.name == "broadcast_to":
+                self._spread[outs[0]] = self.var(slots[0])
+        return outs
 
     def finish(self, outputs: tuple[Var, ...]) -> Graph:
         """The graph of what was written. Results are dense: a view is copied at the border.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,74 +29,72 @@ def source(graph: Graph) -> str:
     return _Writer(graph).text()
 
 
-class _Writer:
-    """Writes the Python text of one graph."""
+def carry_out(graph: Graph, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """What that function gives, without making it: for a graph that may never come again, such as a sequence's of a
+    length of its own. Where it fails, its local ``_number`` tells which instruction did."""
+    values: dict[int, Any] = dict(enumerate(inputs))
+    for _number, instr, call, reused, dead in _Steps(graph):
+        given = [values[s] for s in instr.ins]
+        named = instr.primitive.unpack(instr.statics)
+        if reused is not None:
+            named["out"] = values[reused]
+        results = call(*given, **named)
+        del given, named
+        if len(instr.outs) > 1:
+            values.update(zip(instr.outs, results, strict=True))
+        else:
+            values[instr.outs[0]] = results
+        del results
+        for slot in dead:
+            del values[slot]
+    avals = graph.avals
+    return tuple(
+        [
+            np.asarray(values[s])
+            if (aval := avals[s]) is not None and not aval.shape
+            else values[s]
+            for s in graph.outputs
+        ]
+    )
+
+
+class _Step(NamedTuple):
+    """An instruction in its place: its number, what is called, the operand whose memory its result takes over, and
+    what nobody reads after it."""
+
+    number: int
+    instr: Instr
+    call: Callable[..., Any]
+    reused: int | None
+    dead: list[int]
+
+
+class _Steps:
+    """The instructions of one graph, in order, with what becomes of the arrays."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.instrs = graph.live(graph.outputs)
-        self.names: dict[str, Any] = {"asarray": np.asarray}
-        self.constants: dict[int, str] = {}
         self.uses = Counter(slot for instr in self.instrs for slot in set(instr.ins))
         self.uses.update(set(graph.outputs))
         self.owned: set[int] = set()
+        self.constants: set[int] = set()
         inputs = enumerate(graph.avals[: graph.n_inputs])
         self.dense = {slot for slot, aval in inputs if aval is not None and aval.dense}
         self.roots: dict[int, int] = {}
-        self.lines: list[str] = []
-        self.instr_of_line: dict[int, int] = {}
 
-    def text(self) -> str:
-        n = self.graph.n_inputs
-        head = "def run(inputs):"
-        self.lines = [
-            head,
-            f"    {', '.join(f'v{i}' for i in range(n))}{',' if n else ''} = inputs",
-        ]
-        if not n:
-            self.lines.pop()
+    def __iter__(self) -> Iterator[_Step]:
         for index, instr in enumerate(self.instrs):
-            self._write(index, instr)
-        results = [self._result(slot) for slot in self.graph.outputs]
-        self.lines.append(f"    return ({', '.join(results)}{',' if results else ''})")
-        return "\n".join(self.lines)
-
-    def function(self) -> Function:
-        text = self.text()
-        exec(compile(text, "<thalweg program>", "exec"), self.names)
-        function: Function = self.names["run"]
-        function.instr_of_line = self.instr_of_line  # type: ignore[attr-defined]  # for error reports
-        return function
-
-    def _result(self, slot: int) -> str:
-        aval = self.graph.avals[slot]
-        name = self.constants.get(slot, f"v{slot}")
-        return f"asarray({name})" if aval is not None and not aval.shape else name
-
-    def _write(self, index: int, instr: Instr) -> None:
-        primitive, statics, ins, outs = instr
-        if primitive.name == "constant":
-            self.constants[outs[0]] = name = f"c{outs[0]}"
-            self.names[name] = primitive.reference(**primitive.unpack(statics))
-            return
-        name, call = self._callee(instr)
-        self.names[name] = call
-        given = [self.constants.get(s, f"v{s}") for s in ins]
-        given += [f"{k}={self._static(v)}" for k, v in zip(primitive.statics, statics, strict=True)]
-        reused = self._reused(instr)
-        if reused is not None:
-            given.append(f"out=v{reused}")
-        left = ", ".join(f"v{s}" for s in outs)
-        self.lines.append(f"    {left} = {name}({', '.join(given)})")
-        self.instr_of_line[len(self.lines)] = index
-        self._forget(instr)
-
-    def _callee(self, instr: Instr) -> tuple[str, Callable[..., Any]]:
-        """The reference, or its donating form where the first operand is this function's own and dying."""
-        primitive = instr.primitive
-        if primitive.donating is not None and self._dying(instr.ins[0]):
-            return f"{primitive.name}_donated", primitive.donating
-        return primitive.name, primitive.reference
+            primitive = instr.primitive
+            if primitive.name == "constant":
+                self.constants.add(instr.outs[0])
+                yield _Step(index, instr, primitive.reference, None, [])
+                continue
+            donates = primitive.donating is not None and self._dying(instr.ins[0])
+            call = primitive.donating if donates else primitive.reference
+            assert call is not None
+            reused = self._reused(instr)
+            yield _Step(index, instr, call, reused, self._forget(instr))
 
     def _reused(self, instr: Instr) -> int | None:
         """The operand whose memory a large elementwise result takes over.
@@ -122,8 +120,8 @@ class _Writer:
         )
         return slot in self.owned and self.uses[slot] == 1 and not alias_in_use
 
-    def _forget(self, instr: Instr) -> None:
-        """Note who owns the new arrays, and drop what is not read again."""
+    def _forget(self, instr: Instr) -> list[int]:
+        """Note who owns the new arrays; what is not read again."""
         for slot in instr.outs:
             if instr.primitive.fresh:
                 self.owned.add(slot)
@@ -139,10 +137,64 @@ class _Writer:
         for slot in set(instr.ins):
             self.uses[slot] -= 1
             if self.uses[slot] == 0 and slot not in self.constants:
-                dead.append(f"v{slot}")
-        dead += [f"v{s}" for s in instr.outs if self.uses[s] == 0]
-        if dead:
-            self.lines.append(f"    del {', '.join(sorted(dead))}")
+                dead.append(slot)
+        return dead + [s for s in instr.outs if self.uses[s] == 0]
+
+
+class _Writer:
+    """Writes the Python text of one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.names: dict[str, Any] = {"asarray": np.asarray}
+        self.constants: dict[int, str] = {}
+        self.lines: list[str] = []
+        self.instr_of_line: dict[int, int] = {}
+
+    def text(self) -> str:
+        n = self.graph.n_inputs
+        head = "def run(inputs):"
+        self.lines = [
+            head,
+            f"    {', '.join(f'v{i}' for i in range(n))}{',' if n else ''} = inputs",
+        ]
+        if not n:
+            self.lines.pop()
+        for step in _Steps(self.graph):
+            self._write(step)
+        results = [self._result(slot) for slot in self.graph.outputs]
+        self.lines.append(f"    return ({', '.join(results)}{',' if results else ''})")
+        return "\n".join(self.lines)
+
+    def function(self) -> Function:
+        text = self.text()
+        exec(compile(text, "<thalweg program>", "exec"), self.names)
+        function: Function = self.names["run"]
+        function.instr_of_line = self.instr_of_line  # type: ignore[attr-defined]  # for error reports
+        return function
+
+    def _result(self, slot: int) -> str:
+        aval = self.graph.avals[slot]
+        name = self.constants.get(slot, f"v{slot}")
+        return f"asarray({name})" if aval is not None and not aval.shape else name
+
+    def _write(self, step: _Step) -> None:
+        primitive, statics, ins, outs = step.instr
+        if primitive.name == "constant":
+            self.constants[outs[0]] = name = f"c{outs[0]}"
+            self.names[name] = primitive.reference(**primitive.unpack(statics))
+            return
+        name = primitive.name if step.call is primitive.reference else f"{primitive.name}_donated"
+        self.names[name] = step.call
+        given = [self.constants.get(s, f"v{s}") for s in ins]
+        given += [f"{k}={self._static(v)}" for k, v in zip(primitive.statics, statics, strict=True)]
+        if step.reused is not None:
+            given.append(f"out=v{step.reused}")
+        left = ", ".join(f"v{s}" for s in outs)
+        self.lines.append(f"    {left} = {name}({', '.join(given)})")
+        self.instr_of_line[len(self.lines)] = step.number
+        if step.dead:
+            self.lines.append(f"    del {', '.join(sorted(f'v{s}' for s in step.dead))}")
 
     def _static(self, value: Any) -> str:
         if type(value) in _LITERAL or (

@@ -12,7 +12,7 @@ import numpy as np
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
-from .interpreter import compile_graph, source
+from .interpreter import Function, carry_out, compile_graph, source
 
 if TYPE_CHECKING:
     from .flight import Job
@@ -32,14 +32,17 @@ class Program:
     Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled at its third run, any
     other at its twentieth: at a fixed occurrence, so that a seeded run gives the same bits each time. What cannot be
     compiled, or fails, stays on the interpreter, which says what is wrong.
+
+    Note: the first run. The interpreter's function is made for the second run; many a program has only one.
     """
 
-    __slots__ = ("graph", "where", "native", "_run", "_rounds", "_refused")
+    __slots__ = ("graph", "where", "native", "_run", "_known", "_rounds", "_refused")
 
     def __init__(self, graph: Graph, where: Sequence[str] = ()) -> None:
         self.graph, self.where = graph, where
         self.native: Any = None
-        self._run = compile_graph(graph)
+        self._run: Function | None = None
+        self._known = False
         self._rounds, self._refused = 0, False
 
     def run(
@@ -109,6 +112,12 @@ class Program:
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         try:
             with np.errstate(all="ignore"):
+                if self._run is not None:
+                    return self._run(inputs)
+                if not self._known:
+                    self._known = True
+                    return carry_out(self.graph, inputs)
+                self._run = compile_graph(self.graph)
                 return self._run(inputs)
         except Exception as error:
             self._explain(error)
@@ -118,9 +127,13 @@ class Program:
         """Add the user's line to an error that comes after the record."""
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == "<thalweg program>":
-                index = self._run.instr_of_line.get(trace.tb_lineno)  # type: ignore[attr-defined]
-                if index is not None and index < len(self.where) and self.where[index]:
+            frame, index = trace.tb_frame, None
+            if frame.f_code is carry_out.__code__:
+                index = frame.f_locals.get("_number")
+            elif frame.f_code.co_filename == "<thalweg program>":
+                index = self._run.instr_of_line.get(trace.tb_lineno)  # type: ignore[union-attr]
+            if index is not None:
+                if index < len(self.where) and self.where[index]:
                     error.add_note(f"recorded at {self.where[index]}")
                 return
             trace = trace.tb_next
@@ -162,7 +175,7 @@ class _Joined:
     def append(self, graph: Graph, operands: list[int], where: str) -> list[int]:
         place = list(operands)
         for primitive, statics, ins, outs in graph.instrs:
-            given = tuple(place[s] for s in ins)
+            given = tuple([place[s] for s in ins])
             if primitive.name == "detached" or (
                 primitive.name == "dense" and given[0] in self._dense
             ):
@@ -173,7 +186,7 @@ class _Joined:
             if made is None:
                 made = tuple(range(len(self.avals), len(self.avals) + len(outs)))
                 self._seen[key] = made
-                self.avals.extend(graph.avals[s] for s in outs)
+                self.avals += [graph.avals[s] for s in outs]
                 self.instrs.append(Instr(primitive, statics, given, made))
                 self.where[made[0]] = where
                 if primitive.dense and (not primitive.elementwise or self._dense.issuperset(given)):
