@@ -19,9 +19,7 @@ from .order import touched, written
 from .plan import ContractionStep, KernelStep, Step, same_points
 
 _MOST_TILES = 1024  # beyond, what a program keeps for each tile would be much
-_CACHED = (
-    1 << 18
-)  # bytes that a kernel may touch beside the product, if they are more than the product's own
+_CACHED = 1 << 18  # bytes beside the product that are still near, should they be more than its own
 _TILE = 64 * 48  # elements, about
 
 
