@@ -10,6 +10,7 @@ from ...ir.dtype import int64, uint8
 from ...ops import elementwise as e
 from ...ops.composite import Op, op, per_reduction
 from ...ops.lookup import take_class
+from ...ops.movement import detached
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
 from ...tensor.shape import broadcast_tensors
@@ -27,9 +28,14 @@ __all__ = [
 
 @op("BinaryCrossEntropyBackward0", (0, 1))
 def _bce(p: Var, y: Var, weight: Var | None, reduction: str) -> Var:
-    """The logarithms are not below -100, so that a probability of 0 gives a finite loss."""
-    floor = p.builder.constant(-100.0, p.dtype)
-    hit, miss = e.maximum(e.log(p), floor), e.maximum(e.log1p(-p), floor)
+    """The logarithms are not below -100, so that a probability of 0 gives a finite loss. Where the slope of one is not
+    finite (at 0 and at 1) it counts as 0: what comes from a saturated sigmoid has no gradient, and no NaN."""
+    constant = p.builder.constant
+    floor, one = constant(-100.0, p.dtype), constant(1.0, p.dtype)
+    low, high = e.lt(p, constant(float(p.dtype.limits.tiny), p.dtype)), e.eq(p, one)
+    steep = detached(e.maximum(e.log(p), floor))
+    hit = e.where(low, steep, e.maximum(e.log(e.where(low, one, p)), floor))
+    miss = e.where(high, floor, e.log1p(-e.where(high, p.zeros_like(), p)))
     losses = (y - 1) * miss - y * hit
     return reduced(losses if weight is None else losses * weight, reduction)
 
