@@ -160,12 +160,7 @@ def vjp(
         RuntimeError: v is not like the outputs; what ``strict`` forbids.
     """
     call = _Call("vjp", func, inputs, create_graph, strict)
-    what = "user-provided function returns"
-    if v is None and (len(call.outputs) != 1 or call.outputs[0].numel() != 1):
-        raise RuntimeError(
-            f"The vector v can only be None if the {what} a single Tensor with a single element."
-        )
-    given = call.vector(v, call.outputs, what)
+    given = call.vector(v, call.outputs, "user-provided function returns")
     found = _walk(call.outputs, call.inputs, given, create_graph)
     whole = _filled(found, call.inputs, _independent(strict))
     return call.done(call.result, call.outputs), call.done(inputs, whole)
@@ -204,6 +199,14 @@ def _gradient(call: _Call) -> list[Any]:
     return _filled(found, call.inputs, _independent(call.strict))
 
 
+def _by_hessian(call: _Call, v: Any) -> tuple[Any, Any]:
+    """What the function gives, and v H."""
+    given = call.vector(v, call.inputs, "input to the user-provided function is")
+    found = _walk(_gradient(call), call.inputs, given, call.taped)
+    whole = _filled(found, call.inputs, _LINEAR if call.strict else "")
+    return call.done(call.result, call.outputs), call.done(call.given, whole)
+
+
 @enable_grad()
 def vhp(
     func: Callable[..., Any],
@@ -216,11 +219,7 @@ def vhp(
 
     As ``vjp``.
     """
-    call = _Call("vhp", func, inputs, create_graph, strict)
-    given = call.vector(v, call.inputs, "input to the user-provided function is")
-    found = _walk(_gradient(call), call.inputs, given, create_graph)
-    whole = _filled(found, call.inputs, _LINEAR if strict else "")
-    return call.done(call.result, call.outputs), call.done(inputs, whole)
+    return _by_hessian(_Call("vhp", func, inputs, create_graph, strict), v)
 
 
 @enable_grad()
@@ -232,11 +231,7 @@ def hvp(
     strict: bool = False,
 ) -> tuple[Any, Any]:
     """(what ``func`` gives, H v). As ``vhp``, since H is symmetric."""
-    call = _Call("hvp", func, inputs, create_graph, strict)
-    given = call.vector(v, call.inputs, "input to the user-provided function is")
-    found = _walk(_gradient(call), call.inputs, given, create_graph)
-    whole = _filled(found, call.inputs, _LINEAR if strict else "")
-    return call.done(call.result, call.outputs), call.done(inputs, whole)
+    return _by_hessian(_Call("hvp", func, inputs, create_graph, strict), v)
 
 
 # Whole matrices

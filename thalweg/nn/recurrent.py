@@ -280,7 +280,23 @@ class RNNBase(Module):
         return ", ".join([str(self.input_size), str(self.hidden_size), *unusual])
 
 
-class RNN(RNNBase):
+class _OneState(RNNBase):
+    """Networks that carry one state from step to step."""
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
+        """Walk along the sequences.
+
+        Args:
+            input: (T, N, input_size), with ``batch_first`` (N, T, input_size), unbatched (T, input_size), or packed.
+            hx: (layers * directions, N, hidden_size), unbatched without N; zeros by default.
+        Returns:
+            the last layer's states at all steps, shaped as the input, with directions * hidden_size features; the
+            states after the last step, shaped as hx.
+        """
+        return self._walk(input, hx)
+
+
+class RNN(_OneState):
     """Elman's network: ``h = tanh(weight_ih @ x + bias_ih + weight_hh @ h + bias_hh)`` at each step.
 
     Takes (input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
@@ -302,18 +318,6 @@ class RNN(RNNBase):
             )
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
         self.nonlinearity = nonlinearity
-
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        """Walk along the sequences.
-
-        Args:
-            input: (T, N, input_size), with ``batch_first`` (N, T, input_size), unbatched (T, input_size), or packed.
-            hx: (layers * directions, N, hidden_size), unbatched without N; zeros by default.
-        Returns:
-            the last layer's states at all steps, shaped as the input, with directions * hidden_size features; the
-            states after the last step, shaped as hx.
-        """
-        return self._walk(input, hx)
 
 
 class LSTM(RNNBase):
@@ -377,7 +381,7 @@ class LSTM(RNNBase):
         return tuple(zeros(size(input, batch_sizes), dtype=input.dtype) for size in sizes)
 
 
-class GRU(RNNBase):
+class GRU(_OneState):
     """Gated recurrent units: the gates reset, update and new, in this order in the weights.
 
     Takes (input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
@@ -389,18 +393,6 @@ class GRU(RNNBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _refuse_projection(kwargs)
         super().__init__("GRU", *args, **kwargs)
-
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:
-        """Walk along the sequences.
-
-        Args:
-            input: (T, N, input_size), with ``batch_first`` (N, T, input_size), unbatched (T, input_size), or packed.
-            hx: (layers * directions, N, hidden_size), unbatched without N; zeros by default.
-        Returns:
-            the last layer's states at all steps, shaped as the input, with directions * hidden_size features; the
-            states after the last step, shaped as hx.
-        """
-        return self._walk(input, hx)
 
 
 def _refuse_projection(settings: dict[str, Any]) -> None:

@@ -14,15 +14,49 @@ from .module import Module
 from .parameter import Parameter
 
 
-class Embedding(Module):
+class _Table(Module):
+    """What layers with a table share."""
+
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
+    weight: Parameter
+
+    def _make(
+        self, given: Tensor | None, requires_grad: bool, device: Any, dtype: DType | None
+    ) -> None:
+        """Take the table that was given, or draw one."""
+        size = (self.num_embeddings, self.embedding_dim)
+        if given is None:
+            table = empty(size, device=device, dtype=dtype)
+            self.weight = Parameter(table, requires_grad=requires_grad)
+            self.reset_parameters()
+            return
+        if tuple(given.shape) != size:
+            raise AssertionError(
+                "Shape of weight does not match num_embeddings and embedding_dim: "
+                f"{list(given.shape)} against {list(size)}"
+            )
+        self.weight = Parameter(given, requires_grad=requires_grad)
+
+    def reset_parameters(self) -> None:
+        """Draw a new table."""
+        init.normal_(self.weight)
+        self._fill_padding_idx_with_zero()
+
+    def _fill_padding_idx_with_zero(self) -> None:
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+
+class Embedding(_Table):
     """A row of numbers for every class number.
 
     Attributes:
         weight: (num_embeddings, embedding_dim), standard normal at first; zeros in the row ``padding_idx``,
             which gets no gradient.
     """
-
-    weight: Parameter
 
     def __init__(
         self,
@@ -46,27 +80,7 @@ class Embedding(Module):
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.sparse = sparse
-        if _weight is None:
-            table = empty((num_embeddings, embedding_dim), device=device, dtype=dtype)
-            self.weight = Parameter(table, requires_grad=not _freeze)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise AssertionError(
-                    "Shape of weight does not match num_embeddings and embedding_dim: "
-                    f"{list(_weight.shape)} against {[num_embeddings, embedding_dim]}"
-                )
-            self.weight = Parameter(_weight, requires_grad=not _freeze)
-
-    def reset_parameters(self) -> None:
-        """Draw a new table."""
-        init.normal_(self.weight)
-        self._fill_padding_idx_with_zero()
-
-    def _fill_padding_idx_with_zero(self) -> None:
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        self._make(_weight, not _freeze, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """input: (*) integers in [0, num_embeddings); gives (*, embedding_dim)."""
@@ -123,15 +137,13 @@ class Embedding(Module):
         return ", ".join(parts + ["sparse=True"] * (self.sparse is not False))
 
 
-class EmbeddingBag(Module):
+class EmbeddingBag(_Table):
     """The sum, mean or largest of the rows that each bag of class numbers names.
 
     Attributes:
         weight: (num_embeddings, embedding_dim), standard normal at first; zeros in the row ``padding_idx``, which
             does not count.
     """
-
-    weight: Parameter
 
     def __init__(
         self,
@@ -155,30 +167,10 @@ class EmbeddingBag(Module):
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.padding_idx = _row(padding_idx, num_embeddings)
-        if _weight is None:
-            table = empty((num_embeddings, embedding_dim), device=device, dtype=dtype)
-            self.weight = Parameter(table)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise AssertionError(
-                    "Shape of weight does not match num_embeddings and embedding_dim: "
-                    f"{list(_weight.shape)} against {[num_embeddings, embedding_dim]}"
-                )
-            self.weight = Parameter(_weight)
+        self._make(_weight, True, device, dtype)
         self.mode = mode
         self.sparse = sparse
         self.include_last_offset = include_last_offset
-
-    def reset_parameters(self) -> None:
-        """Draw a new table."""
-        init.normal_(self.weight)
-        self._fill_padding_idx_with_zero()
-
-    def _fill_padding_idx_with_zero(self) -> None:
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx].fill_(0)
 
     def forward(
         self,

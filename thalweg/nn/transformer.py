@@ -55,7 +55,41 @@ def _is_causal(mask: Tensor | None, hint: bool | None, x: Tensor, batch_first: b
     return tuple(mask.shape) == causal.shape and np.array_equal(mask._array(), causal)
 
 
-class TransformerEncoderLayer(Module):
+def _attended(
+    attention: Module, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool
+) -> Tensor:  # fmt: skip
+    """What ``x`` finds in ``memory``."""
+    found: Tensor = attention(
+        x,
+        memory,
+        memory,
+        attn_mask=mask,
+        key_padding_mask=padding,
+        need_weights=False,
+        is_causal=is_causal,
+    )[0]
+    return found
+
+
+class _Layer(Module):
+    """What the layers share."""
+
+    activation: Activation
+
+    def _sa_block(
+        self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        found = _attended(self.self_attn, x, x, mask, padding, is_causal)
+        result: Tensor = self.dropout1(found)
+        return result
+
+    def _fed(self, x: Tensor) -> Tensor:
+        """``x`` through the two Linear."""
+        result: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        return result
+
+
+class TransformerEncoderLayer(_Layer):
     """Attention to oneself, then two Linear with an activation between them, each added to what comes in.
 
     Args:
@@ -67,8 +101,6 @@ class TransformerEncoderLayer(Module):
 
     Source: Vaswani et al. 2017.
     """
-
-    activation: Activation
 
     def __init__(
         self,
@@ -132,36 +164,18 @@ class TransformerEncoderLayer(Module):
             x = self.norm2(x + self._ff_block(x))
         return x
 
-    def _sa_block(
-        self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool = False
-    ) -> Tensor:
-        found = self.self_attn(
-            x,
-            x,
-            x,
-            attn_mask=mask,
-            key_padding_mask=padding,
-            need_weights=False,
-            is_causal=is_causal,
-        )
-        result: Tensor = self.dropout1(found[0])
-        return result
-
     def _ff_block(self, x: Tensor) -> Tensor:
-        x = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        result: Tensor = self.dropout2(x)
+        result: Tensor = self.dropout2(self._fed(x))
         return result
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Attention to oneself, attention to what an encoder made, then two Linear with an activation between them.
 
     The arguments are those of TransformerEncoderLayer.
 
     Source: Vaswani et al. 2017.
     """
-
-    activation: Activation
 
     def __init__(
         self,
@@ -231,39 +245,15 @@ class TransformerDecoderLayer(Module):
             x = self.norm3(x + self._ff_block(x))
         return x
 
-    def _sa_block(
-        self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool = False
-    ) -> Tensor:
-        found = self.self_attn(
-            x,
-            x,
-            x,
-            attn_mask=mask,
-            key_padding_mask=padding,
-            need_weights=False,
-            is_causal=is_causal,
-        )
-        result: Tensor = self.dropout1(found[0])
-        return result
-
     def _mha_block(
         self, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool = False
     ) -> Tensor:  # fmt: skip
-        found = self.multihead_attn(
-            x,
-            memory,
-            memory,
-            attn_mask=mask,
-            key_padding_mask=padding,
-            need_weights=False,
-            is_causal=is_causal,
-        )
-        result: Tensor = self.dropout2(found[0])
+        found = _attended(self.multihead_attn, x, memory, mask, padding, is_causal)
+        result: Tensor = self.dropout2(found)
         return result
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        x = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        result: Tensor = self.dropout3(x)
+        result: Tensor = self.dropout3(self._fed(x))
         return result
 
 
