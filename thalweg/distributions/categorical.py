@@ -12,6 +12,7 @@ from ..tensor.random import multinomial
 from ..tensor.shape import broadcast_tensors
 from . import constraints
 from .chances import OfChances
+from .distribution import Distribution
 from .utils import least_of
 
 
@@ -79,3 +80,26 @@ class Categorical(OfChances):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = arange(self._num_events).reshape(-1, *(1 for _ in self._batch_shape))
         return values.expand(-1, *self._batch_shape) if expand else values
+
+
+class OfCategorical(Distribution):
+    """What laws share that are told by a Categorical, ``_categorical``."""
+
+    arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    _also_expanded: tuple[str, ...] = ("_categorical",)
+    _categorical: Categorical
+
+    @property
+    def probs(self) -> Tensor:
+        """(..., K) chances."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """(..., K) logarithms of chances."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of what was given."""
+        return self._categorical.param_shape

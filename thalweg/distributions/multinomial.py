@@ -8,15 +8,13 @@ from ..tensor import Tensor
 from ..tensor.creation import ones_like
 from . import constraints
 from .binomial import Binomial
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import Categorical, OfCategorical
 from .utils import broadcast_all
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategorical):
     """(..., K) counts of ``total_count`` choices; ``probs`` or ``logits`` as for Categorical."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     _also_expanded = ("_categorical", "_binomial")
 
     def __init__(
@@ -45,21 +43,6 @@ class Multinomial(Distribution):
     def support(self) -> Any:
         """Counts of at most ``total_count`` together."""
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self) -> Tensor:
-        """(..., K) chances."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """(..., K) logarithms of chances."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of what was given."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

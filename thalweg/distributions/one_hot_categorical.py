@@ -8,17 +8,14 @@ from ..nn.functional import one_hot
 from ..tensor import Tensor
 from ..tensor.creation import eye
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import Categorical, OfCategorical
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategorical):
     """(..., K) vectors with a 1 at the choice; ``probs`` or ``logits`` as for Categorical."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
     has_enumerate_support = True
-    _also_expanded = ("_categorical",)
 
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -26,16 +23,6 @@ class OneHotCategorical(Distribution):
         self._categorical = Categorical(probs, logits)
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    @property
-    def probs(self) -> Tensor:
-        """(..., K) chances."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """(..., K) logarithms of chances."""
-        return self._categorical.logits
 
     @property
     def mean(self) -> Tensor:
@@ -48,11 +35,6 @@ class OneHotCategorical(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of what was given."""
-        return self._categorical.param_shape
 
     def _vectors(self, numbers: Tensor) -> Tensor:
         return one_hot(numbers, self._event_shape[-1]).to(self.probs.dtype)

@@ -7,23 +7,20 @@ from typing import Any
 from ..tensor import Tensor
 from ..tensor.random import rand
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import Categorical, OfCategorical
 from .transformed_distribution import TransformedDistribution
 from .transforms import ExpTransform
 from .utils import broadcast_all, clamp_probs
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OfCategorical):
     """Logarithms of relaxed choices: (..., K), by Gumbel noise on ``logits``, divided by ``temperature``.
 
     Source: Maddison, Mnih and Teh 2017, "The concrete distribution".
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.real_vector
     has_rsample = True
-    _also_expanded = ("_categorical",)
 
     def __init__(
         self,
@@ -36,21 +33,6 @@ class ExpRelaxedCategorical(Distribution):
         self.temperature = temperature
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of what was given."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """(..., K) logarithms of chances."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """(..., K) chances."""
-        return self._categorical.probs
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
