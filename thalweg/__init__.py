@@ -9,7 +9,6 @@ from . import (
     backends,
     cuda,
     data,
-    fft,
     io,
     linalg,
     nn,
