@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
@@ -85,36 +84,6 @@ def wanted(given: Any, module: Any, kind: type) -> list[Any]:
     return found + [p for p in module.parameters() if p.requires_grad]
 
 
-def weights(results: list[Any], library: Any) -> list[Any]:
-    """Fixed numbers of the shapes of the results."""
-    draws = [
-        np.random.RandomState(i).uniform(0.5, 1.5, tuple(t.shape)) for i, t in enumerate(results)
-    ]
-    return [library.tensor(w, dtype=t.dtype) for w, t in zip(draws, results, strict=True)]
-
-
-def gradients(results: list[Any], leaves: list[Any], library: Any, again: bool) -> list[Any]:
-    """Of the results, weighted, for each leaf; None where a result does not depend on it."""
-    given = weights(results, library)
-    return list(
-        library.autograd.grad(results, leaves, given, create_graph=again, allow_unused=True)
-    )
-
-
-def same_gradients(found: list[Any], expected: list[Any], rtol: float) -> None:
-    """Raise unless they agree; a gradient of nothing but zeros may be missing."""
-    for x, y in zip(found, expected, strict=True):
-        if x is None or y is None:
-            zero = x if y is None else y
-            assert zero is None or not zero.detach().numpy(force=True).any(), (
-                "a gradient where none is expected, or none"
-            )
-        else:
-            np.testing.assert_allclose(
-                x.detach().numpy(), y.numpy(force=True), rtol=rtol, atol=rtol / 10
-            )
-
-
 def check_gradients(
     found: Any, expected: Any, mine: list[Any], theirs: list[Any], rtol: float, twice: bool
 ) -> None:
@@ -124,23 +93,23 @@ def check_gradients(
     assert len(mine) == len(theirs), f"{len(mine)} leaves, expected {len(theirs)}"
     if not b or not theirs:
         return
-    there = gradients(b, theirs, torch, twice)
+    there = harness.gradients(b, theirs, torch, twice)
     kept = [k for k, g in enumerate(there) if g is not None and g.requires_grad]
     second: list[Any] = []
     if kept:
         try:
-            second = gradients([there[k] for k in kept], theirs, torch, False)
+            second = harness.gradients([there[k] for k in kept], theirs, torch, False)
         except (RuntimeError, NotImplementedError):  # no second derivative there
             kept = []
-    here = gradients(a, mine, tw, bool(kept))
-    same_gradients(here, there, rtol)
+    here = harness.gradients(a, mine, tw, bool(kept))
+    harness.same_gradients(here, there, rtol)
     if not kept:
         return
     again = [here[k] for k in kept if here[k] is not None and here[k].requires_grad]
     if len(again) < len(kept):  # those of zeros, which PyTorch keeps on its tape
         assert not any(g is not None and bool(g.any()) for g in second)
         return
-    same_gradients(gradients(again, mine, tw, False), second, rtol)
+    harness.same_gradients(harness.gradients(again, mine, tw, False), second, rtol)
 
 
 def check_sample(info: Any, sample: Any, dtype: torch.dtype, training: bool, twice: bool) -> None:
