@@ -18,7 +18,7 @@ from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import ALL, bool_, float32, from_numpy, int64
 from thalweg.ir.primitive import Primitive
 from thalweg.runtime.native import Fault, NativeProgram
-from thalweg.runtime.program import Program
+from thalweg.testing.graphs import program_of
 from thalweg.testing.walk import walk
 
 NAMES = ["take_rows", "add_rows", "index", "index_put", "gather", "scatter", "cumsum", "cumprod"]
@@ -188,7 +188,7 @@ def test_scalars_beside_a_check_of_a_scalar():
     first = Primitive.registry["index"](x, place, axis=0, signed=True)
     graph = builder.finish((first, Primitive.registry["exp"](product * 0.1)))
     given = [draw(float32, 4), np.array(2), draw(float32, 1, 4)]
-    for found, expected in zip(NativeProgram(graph)(given), Program(graph)(given), strict=True):
+    for found, expected in zip(NativeProgram(graph)(given), program_of(graph)(given), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -350,7 +350,9 @@ def test_an_embedding_is_part_of_the_kernel_that_reads_it():
     names = [s.names for s in plan.steps if isinstance(s, KernelStep)]
     assert names == [("check numbers",), ("take_rows", "add", "exp", "sum")], str(plan)
     given = [draw(float32, 9, 8), numbers(9, 2, 3), draw(float32, 3, 8)]
-    np.testing.assert_allclose(NativeProgram(graph)(given)[0], Program(graph)(given)[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        NativeProgram(graph)(given)[0], program_of(graph)(given)[0], rtol=1e-6
+    )
 
 
 def test_numbers_are_looked_at_once():

@@ -17,7 +17,7 @@ from thalweg.ir.dtype import float32
 from thalweg.ir.primitive import Primitive
 from thalweg.runtime.arena import touched
 from thalweg.runtime.program import Program
-from thalweg.testing.graphs import draw_graph
+from thalweg.testing.graphs import draw_graph, program_of
 from thalweg.testing.walk import walk
 
 
@@ -91,7 +91,7 @@ def test_random_graphs(seed):
     graph, inputs = draw_graph(seed)
     floats = {a.dtype for a in graph.avals if a is not None}
     plan = schedule(graph)
-    expected = Program(graph)(inputs)
+    expected = program_of(graph)(inputs)
     scale = max(
         [
             1.0,
@@ -117,7 +117,7 @@ def test_a_value_is_loaded_through_a_view_and_used_where_it_is_computed():
     flipped = Primitive.registry["flip"](y, axes=(0,))
     graph = b.finish((flipped * y, Primitive.registry["exp"](y.reshape((20,)))))
     given = np.arange(20, dtype=np.float32).reshape(4, 5)
-    assert_same(walk(schedule(graph), graph, [given]), Program(graph)([given]), 1e-6)
+    assert_same(walk(schedule(graph), graph, [given]), program_of(graph)([given]), 1e-6)
 
 
 def test_a_host_call_sees_memory_that_is_written_by_then():
@@ -128,7 +128,7 @@ def test_a_host_call_sees_memory_that_is_written_by_then():
     running = Primitive.registry["logcumsumexp"](y, axis=0)
     graph = b.finish((running, Primitive.registry["exp"](y.reshape((12,)))))
     given = np.arange(12, dtype=np.float32).reshape(3, 4) / 12
-    assert_same(walk(schedule(graph), graph, [given]), Program(graph)([given]), 1e-6)
+    assert_same(walk(schedule(graph), graph, [given]), program_of(graph)([given]), 1e-6)
 
 
 def test_a_label_out_of_range_is_a_fault():
@@ -221,7 +221,7 @@ def test_where_views_begin_may_be_assumed():
     for known, expected in (({}, (2, 0, 1)), ({1: 3}, (2, 0, 0))):
         plan = schedule(graph, known)
         assert kinds(plan) == expected and plan.assumed == known
-        assert_same(walk(plan, graph, given), Program(graph)(given), 1e-6)
+        assert_same(walk(plan, graph, given), program_of(graph)(given), 1e-6)
 
 
 def test_parts_are_written_in_place():
@@ -238,7 +238,7 @@ def test_parts_are_written_in_place():
     given = [np.arange(24, dtype=np.float32).reshape(4, 6)]
     plan = schedule(graph)
     assert kinds(plan) == (8, 0, 0), str(plan)
-    assert_same(walk(plan, graph, given), Program(graph)(given), 0)
+    assert_same(walk(plan, graph, given), program_of(graph)(given), 0)
 
 
 # How much is kept
@@ -291,4 +291,4 @@ def test_a_long_chain_is_several_kernels_of_bounded_size():
     plan = schedule(graph)
     assert max(len(s.kernel.code) for s in plan.steps) < 400 and kinds(plan)[0] < 20
     given = np.array([-1, 0, 2], np.float32)
-    assert_same(walk(plan, graph, [given]), Program(graph)([given]), 1e-6)
+    assert_same(walk(plan, graph, [given]), program_of(graph)([given]), 1e-6)

@@ -12,8 +12,8 @@ from thalweg.ir.builder import Builder
 from thalweg.ir.dtype import from_numpy
 from thalweg.ir.primitive import Primitive
 from thalweg.ir.vjp import vjp
-from thalweg.runtime.program import Program
 from thalweg.testing import fuzz
+from thalweg.testing.graphs import program_of
 
 ONE_AT_A_TIME = fuzz._OneAtATime()
 TABLE = [
@@ -58,7 +58,7 @@ GRADIENTS = [p for p in TABLE if differentiable(*p.values) is not None]
 
 
 def run(graph, arrays):
-    return Program(graph).run(list(arrays), tw.current_tier(), False)[0]
+    return program_of(graph).run(list(arrays), tw.current_tier(), False)[0]
 
 
 @pytest.mark.parametrize(("record", "arrays", "statics"), TABLE)

@@ -137,7 +137,7 @@ def shapes_that_never_repeat():
 @pytest.mark.parametrize("tier", ["interpret", "native"])
 def test_shapes_that_never_repeat_are_forgotten(tier, monkeypatch):
     """What is kept comes and goes, between two times when all is forgotten; it never grows from one to the next."""
-    monkeypatch.setattr("thalweg.runtime.trace._MAX_INSTRUCTIONS", 10_000)
+    monkeypatch.setattr("thalweg.runtime.trace._MAX_INSTRUCTIONS", 3_000)
     monkeypatch.setattr("thalweg.ir.aval._MOST_RECENT", 200)
     batches = 10_000 if os.environ.get("THALWEG_LONG") else 450
     step, known, resident = shapes_that_never_repeat(), [], []

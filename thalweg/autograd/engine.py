@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
 from ..runtime.recorder import record
 from ..runtime.state import state
 from ..runtime.value import Value
@@ -133,8 +131,6 @@ class _Plan:
         roots = tuple([(get(n) * OUTPUTS + nr, n.avals[nr]) for n, nr, _ in self.roots])  # type: ignore[operator]  # a root is in the walk
         old = [value for _, value in sinks]
         operands = [*(g for _, _, g in self.roots), *old, *saved_values]
-        if all([v is None for v in operands]):
-            operands[0] = ones(roots[0][1])
         places = tuple([place for place, _ in sinks])
         self.structure = Structure(roots, tuple(flat), tuple(captures), places)
         return record(BACKWARD, operands, (self.structure,))
@@ -142,11 +138,6 @@ class _Plan:
     def free(self) -> None:
         for node in self.walk.nodes:
             node.free()
-
-
-def ones(aval: Any) -> Value:
-    """A realized array of ones."""
-    return Value(aval, np.ones(aval.shape, aval.dtype.numpy))
 
 
 def run_backward(

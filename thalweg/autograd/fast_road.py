@@ -43,7 +43,6 @@ def remember(
     """Keep the way of a whole plain walk from one output, if its place in the trie fixes it."""
     if root.position is not None and nr not in root.position.ways:
         fixed = all(n.generation == root.generation for n in nodes)
-        fixed = fixed and structure.saves()
         root.position.ways[nr] = Way(nodes, leaves, structure) if fixed else None
 
 

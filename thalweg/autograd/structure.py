@@ -6,13 +6,20 @@ a node's number times ``OUTPUTS``, plus which of its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
-from ..ir.aval import Aval
-from ..ir.builder import Var
+import numpy as np
+
+from ..ir.aval import Aval, broadcast_shapes
+from ..ir.builder import Builder, Var
+from ..ir.dtype import from_numpy
+from ..ir.graph import Graph
 from ..ir.vjp import Vjp
 from ..ops.composite import Op
+from ..ops.elementwise import cast
+from ..ops.movement import row_major
+from ..runtime.interpreter import run_graph
 
 OUTPUTS = 1 << 20
 
@@ -57,45 +64,137 @@ class Structure:
             yield tape, self.flat[at + 1 : end]
             at = end
 
-    def saves(self) -> bool:
-        """Whether any node saved something."""
-        return any(tape.saved_inputs or tape.saved_outputs for tape, _ in self.tapes())
 
+def _walk(structure: Structure, given: Sequence[Any], how: _How) -> list[Any]:
+    """Carry gradients along a structure, in the way that ``how`` does each step.
 
-def _backward_graph(*operands: Any) -> list[Var]:
-    """The whole walk on Vars. Operands: the roots' gradients (None: ones), the sinks' old gradients (None:
-    there was none), the nodes' saved values in the order of the walk; then the structure."""
-    structure, given = operands[-1], list(operands[:-1])
+    ``given`` are the roots' gradients (None: ones), the sinks' old gradients (None: there was none), the nodes' saved
+    values in the order of the walk.
+    """
     roots, sinks = structure.roots, structure.sinks
-    grads: dict[int, Var] = {}
-    builder = next(x.builder for x in given if x is not None)
+    kept = {*structure.captures, *sinks}
+    grads: dict[int, Any] = {}
 
-    def arrive(place: int, g: Var) -> None:
-        grads[place] = grads[place] + g if place in grads else g
+    def arrive(place: int, g: Any) -> None:
+        grads[place] = how.add(grads[place], g) if place in grads else g
 
     for g, (place, aval) in zip(given, roots, strict=False):
-        arrive(place, builder.full(aval.shape, 1, aval.dtype) if g is None else g)
+        arrive(place, how.full(aval, 1) if g is None else g)
     old_grads, at = given[len(roots) : len(roots) + len(sinks)], len(roots) + len(sinks)
     for i, (tape, targets) in enumerate(structure.tapes()):
         n_saved = len(tape.saved_inputs) + len(tape.saved_outputs)
         saved, at = given[at : at + n_saved], at + n_saved
-        arrived = [grads.get(i * OUTPUTS + nr) for nr in range(len(tape.avals))]
+        places = range(i * OUTPUTS, i * OUTPUTS + len(tape.avals))
+        arrived = [grads.get(p) if p in kept else grads.pop(p, None) for p in places]
         if all(g is None for g in arrived):
             continue
         incoming = [
-            builder.full(tape.avals[nr].shape, 0, tape.avals[nr].dtype) if g is None else g
-            for nr, g in ((nr, arrived[nr]) for nr in tape.grads_of)
+            how.full(tape.avals[nr], 0) if arrived[nr] is None else arrived[nr]
+            for nr in tape.grads_of
         ]
-        results = builder.inline(tape.graph, (*saved, *incoming))
+        results = how.apply(tape.graph, (*saved, *incoming))
         for reach, target in zip(tape.reaches, targets, strict=True):
             if reach is not None and target is not None:
                 arrive(target, results[reach])
     outputs = [grads[place] for place in structure.captures]
     for place, old in zip(sinks, old_grads, strict=True):
-        g = grads[place]
-        outputs.append(g if old is None else old + g.astype(old.dtype))
+        outputs.append(grads[place] if old is None else how.add_to(old, grads[place]))
     return outputs
 
 
-BACKWARD = Op(_backward_graph, "Backward")
-BACKWARD.rounds = True
+class _How(Protocol):
+    """A way to carry out the steps of a walk."""
+
+    def full(self, aval: Aval, value: int) -> Any: ...
+    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Any]: ...
+    def add(self, a: Any, b: Any) -> Any: ...
+    def add_to(self, old: Any, g: Any) -> Any: ...
+
+
+class _Writing:
+    """On Vars: the walk becomes one graph."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+
+    def full(self, aval: Aval, value: int) -> Var:
+        return self.builder.full(aval.shape, value, aval.dtype)
+
+    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Var]:
+        return self.builder.inline(graph, operands)
+
+    def add(self, a: Var, b: Var) -> Var:
+        return a + b
+
+    def add_to(self, old: Var, g: Var) -> Var:
+        return old + g.astype(old.dtype)
+
+
+class _Computing:
+    """On arrays: each node's gradient graph is run."""
+
+    def full(self, aval: Aval, value: int) -> Any:
+        return np.full(aval.shape, value, aval.dtype.numpy)
+
+    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Any]:
+        return run_graph(graph, operands)
+
+    def add(self, a: Any, b: Any) -> Any:
+        return np.add(a, b)
+
+    def add_to(self, old: Any, g: Any) -> Any:
+        if g.dtype != old.dtype:
+            g = cast.reference(g, dtype=from_numpy(old.dtype))
+        return np.add(old, g)
+
+
+class _Foreseeing:
+    """On avals: what will come of the walk."""
+
+    def full(self, aval: Aval, value: int) -> Aval:
+        return aval
+
+    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Aval]:
+        return graph.out_avals()
+
+    def add(self, a: Aval, b: Aval) -> Aval:
+        return a if a is b and a.dense else Aval(broadcast_shapes(a.shape, b.shape), a.dtype)
+
+    def add_to(self, old: Aval, g: Aval) -> Aval:
+        return Aval(broadcast_shapes(old.shape, g.shape), old.dtype)
+
+
+class WalkGraph(Graph):
+    """The graph of a walk. It is written when somebody reads its instructions; a walk that comes but a few times goes
+    from node to node, each with its own gradient graph."""
+
+    __slots__ = ("structure", "given")
+
+    def __init__(self, structure: Structure, given: tuple[Aval | None, ...]) -> None:
+        self.structure, self.given, self.n_inputs = structure, given, len(given)
+        self.vjps, self.function, self.calls = {}, None, 0
+        halves = any(aval is not None and aval.dtype.is_half for aval in given)
+        self.in_parts = not halves  # of those the one graph rounds less (ir/halves.py)
+        found: list[Aval] = _walk(structure, given, _Foreseeing())
+        self.results = tuple([Aval(aval.shape, aval.dtype) for aval in found])
+
+    def by_parts(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple([row_major(g) for g in _walk(self.structure, inputs, _Computing())])
+
+    @property
+    def size(self) -> int:
+        return len(self.structure.flat) // 4
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("avals", "instrs", "outputs"):
+            raise AttributeError(name)
+        builder = Builder(self.given, rounds=True)
+        written = builder.finish(tuple(_walk(self.structure, builder.inputs(), _Writing(builder))))
+        if written.results != self.results:
+            raise AssertionError(f"a walk gives {written.results}, and {self.results} was foreseen")
+        self.avals, self.instrs, self.outputs = written.avals, written.instrs, written.outputs
+        return getattr(self, name)
+
+
+BACKWARD = Op(_walk, "Backward")
+BACKWARD.later = lambda statics, avals: WalkGraph(statics[0], avals)

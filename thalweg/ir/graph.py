@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .aval import Aval
@@ -21,6 +22,10 @@ class Graph:
     """Inputs are slots 0 to n_inputs-1; each instruction's results take the next slots.
 
     An input that is absent (an optional tensor that was None) has no aval and is never read.
+
+    Attributes:
+        in_parts: ``by_parts`` carries it out, with no need of its instructions (autograd/structure.py).
+        function, calls: on the interpreter, and how often it was called before it got one.
     """
 
     __slots__ = (
@@ -31,6 +36,8 @@ class Graph:
         "results",
         "vjps",
         "function",
+        "calls",
+        "in_parts",
         "__weakref__",
     )
 
@@ -41,6 +48,17 @@ class Graph:
         self.results = tuple([avals[slot] for slot in outputs])
         self.vjps: dict[Any, Any] = {}
         self.function: Any = None
+        self.calls = 0
+        self.in_parts = False
+
+    def by_parts(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """The results for arrays ``inputs``."""
+        raise NotImplementedError("this graph has no parts: carry out its instructions")
+
+    @property
+    def size(self) -> int:
+        """How many instructions it holds, or what takes as much memory."""
+        return len(self.instrs)
 
     def out_avals(self) -> tuple[Aval, ...]:
         return self.results  # type: ignore[return-value]  # an output always has an aval

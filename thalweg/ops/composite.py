@@ -28,11 +28,13 @@ class Op:
         nodes: the kind of its nodes, where that is not Node.
         hides: all but its first result are for the tape only.
         rounds: half types are rounded after each of its primitives, not once at its end (ir/halves.py).
+        later: ``(statics, avals) -> Graph`` makes its graph, where that is written only when somebody reads it.
     """
 
     nodes: Any = None
     hides = False
     rounds = False
+    later: Callable[[tuple[Any, ...], tuple[Any, ...]], Graph] | None = None
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,32 @@ from ..ir.graph import Graph, Instr
 Function = Callable[..., tuple[Any, ...]]
 _LARGE = 1 << 14  # elements from which reusing memory is worth its bookkeeping
 _LITERAL = (int, bool, type(None), str)
+_SEVERAL = 3  # calls after which a function is worth making
+
+
+def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) -> tuple[Any, ...]:
+    """What a graph gives; its function is made once it was called several times.
+
+    ``given`` are inputs that nobody else holds: a primitive that has a ``donating`` form may overwrite them.
+    """
+    if given:
+        return carry_out(graph, inputs, given)
+    if graph.function is None:
+        graph.calls += 1
+        if graph.calls <= _SEVERAL:
+            return graph.by_parts(inputs) if graph.in_parts else carry_out(graph, inputs)
+        graph.function = compile_graph(graph)
+    results: tuple[Any, ...] = graph.function(inputs)
+    return results
+
+
+def overwritable(graph: Graph) -> tuple[int, ...]:
+    """The inputs that a primitive of this graph would overwrite if it might."""
+    if graph.in_parts:
+        return ()
+    return tuple(
+        [i.ins[0] for i in graph.instrs if i.primitive.donating and i.ins[0] < graph.n_inputs]
+    )
 
 
 def compile_graph(graph: Graph) -> Function:
@@ -29,17 +55,16 @@ def source(graph: Graph) -> str:
     return _Writer(graph).text()
 
 
-def carry_out(graph: Graph, inputs: Sequence[Any]) -> tuple[Any, ...]:
-    """What that function gives, without making it: for a graph that may never come again, such as a sequence's of a
-    length of its own. Where it fails, its local ``_number`` tells which instruction did."""
+def carry_out(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) -> tuple[Any, ...]:
+    """What that function gives, without making it: for a graph that may never come again."""
     values: dict[int, Any] = dict(enumerate(inputs))
-    for _number, instr, call, reused, dead in _Steps(graph):
-        given = [values[s] for s in instr.ins]
+    for _, instr, call, reused, dead in _Steps(graph, given):
+        operands = [values[s] for s in instr.ins]
         named = instr.primitive.unpack(instr.statics)
         if reused is not None:
             named["out"] = values[reused]
-        results = call(*given, **named)
-        del given, named
+        results = call(*operands, **named)
+        del operands, named
         if len(instr.outs) > 1:
             values.update(zip(instr.outs, results, strict=True))
         else:
@@ -72,12 +97,12 @@ class _Step(NamedTuple):
 class _Steps:
     """The instructions of one graph, in order, with what becomes of the arrays."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, given: Collection[int] = ()) -> None:
         self.graph = graph
         self.instrs = graph.live(graph.outputs)
         self.uses = Counter(slot for instr in self.instrs for slot in set(instr.ins))
         self.uses.update(set(graph.outputs))
-        self.owned: set[int] = set()
+        self.owned = set(given)
         self.constants: set[int] = set()
         inputs = enumerate(graph.avals[: graph.n_inputs])
         self.dense = {slot for slot, aval in inputs if aval is not None and aval.dense}

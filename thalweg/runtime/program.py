@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
-from .interpreter import Function, carry_out, compile_graph, source
+from .interpreter import Function, compile_graph, overwritable, run_graph, source
 
 if TYPE_CHECKING:
     from .flight import Job
@@ -22,7 +23,7 @@ _log = logging.getLogger("thalweg")
 
 
 class Program:
-    """A graph ready to run. Calling it, on the interpreter, maps a list of arrays to a tuple of arrays.
+    """A trace ready to run. Calling it, on the interpreter, maps a list of arrays to a tuple of arrays.
 
     Attributes:
         graph: what it computes.
@@ -33,17 +34,48 @@ class Program:
     other at its twentieth: at a fixed occurrence, so that a seeded run gives the same bits each time. What cannot be
     compiled, or fails, stays on the interpreter, which says what is wrong.
 
-    Note: the first run. The interpreter's function is made for the second run; many a program has only one.
+    Note: the first runs. Many a program never comes again: a sequence of a length of its own, an episode. So its first
+    two runs go edge by edge, each by its own graph, which other programs have as well; only what comes a third time is
+    joined into one graph. The instructions are the same, and so are the bits.
     """
 
-    __slots__ = ("graph", "where", "native", "_run", "_known", "_rounds", "_refused")
+    joined: ClassVar[int] = 0  # instructions in all graphs that were joined
 
-    def __init__(self, graph: Graph, where: Sequence[str] = ()) -> None:
-        self.graph, self.where = graph, where
+    __slots__ = (
+        "native",
+        "_path",
+        "_n_leaves",
+        "_alive",
+        "_graph",
+        "_where",
+        "_run",
+        "_rounds",
+        "_refused",
+    )
+
+    def __init__(self, path: list[Position], n_leaves: int, alive: tuple[bool, ...]) -> None:
+        self._path, self._n_leaves, self._alive = path, n_leaves, alive
         self.native: Any = None
+        self._graph: Graph | None = None
+        self._where: Sequence[str] = ()
         self._run: Function | None = None
-        self._known = False
         self._rounds, self._refused = 0, False
+        if asked("trace") or asked("graph") or asked("program"):
+            _show(path, self.graph)
+
+    @property
+    def graph(self) -> Graph:
+        return self._join()[0]
+
+    @property
+    def where(self) -> Sequence[str]:
+        return self._join()[1]
+
+    def _join(self) -> tuple[Graph, Sequence[str]]:
+        if self._graph is None:
+            self._graph, self._where = joined(self._path, self._n_leaves, self._alive)
+            Program.joined += len(self._graph.instrs)
+        return self._graph, self._where
 
     def run(
         self,
@@ -64,9 +96,7 @@ class Program:
             return self(inputs), None
         if self.native is None:
             if tier == "auto" and self._rounds < (2 if training else 19):
-                results = self(inputs)
-                self._rounds += 1
-                return results, None
+                return self(inputs), None
             self._compile(inputs, asked)
             if self._refused:
                 return self(inputs), None
@@ -110,56 +140,108 @@ class Program:
         )  # fmt: skip
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        try:
-            with np.errstate(all="ignore"):
-                if self._run is not None:
-                    return self._run(inputs)
-                if not self._known:
-                    self._known = True
-                    return carry_out(self.graph, inputs)
-                self._run = compile_graph(self.graph)
-                return self._run(inputs)
-        except Exception as error:
-            self._explain(error)
-            raise
+        with np.errstate(all="ignore"):
+            if self._rounds < 2:
+                results = _by_edges(self._path, inputs, self._alive)
+            else:
+                if self._run is None:
+                    self._run = compile_graph(self.graph)
+                try:
+                    results = self._run(inputs)
+                except Exception as error:
+                    self._explain(error)
+                    raise
+        self._rounds += 1
+        return results
 
     def _explain(self, error: Exception) -> None:
         """Add the user's line to an error that comes after the record."""
         trace = error.__traceback__
         while trace is not None:
-            frame, index = trace.tb_frame, None
-            if frame.f_code is carry_out.__code__:
-                index = frame.f_locals.get("_number")
-            elif frame.f_code.co_filename == "<thalweg program>":
+            if trace.tb_frame.f_code.co_filename == "<thalweg program>":
                 index = self._run.instr_of_line.get(trace.tb_lineno)  # type: ignore[union-attr]
-            if index is not None:
-                if index < len(self.where) and self.where[index]:
+                if index is not None and index < len(self.where) and self.where[index]:
                     error.add_note(f"recorded at {self.where[index]}")
                 return
             trace = trace.tb_next
 
 
-def assemble(path: list[Position], n_leaves: int, alive: tuple[bool, ...]) -> Program:
-    """The program of a trace: its edges' graphs one after another, each value computed once,
-    nothing computed that no living result needs."""
+def _by_edges(
+    path: list[Position], inputs: Sequence[Any], alive: tuple[bool, ...]
+) -> tuple[Any, ...]:
+    """What the edges of a trace give, one after another: the results that are alive.
+
+    Nothing is computed that no living result needs, and nothing kept that nobody reads any more.
+    """
+    needed = list(alive)
+    steps = []
+    for position in reversed(path):
+        if True in needed[position.base : position.base + len(position.out_avals)]:
+            last = {r for r in position.refs if r is not None and r >= 0 and not needed[r]}
+            for ref in last:
+                needed[ref] = True
+            steps.append((position, last))
+    values: list[Any] = [None] * len(alive)
+    for position, last in reversed(steps):
+        given = [
+            None if r is None else values[r] if r >= 0 else inputs[-1 - r] for r in position.refs
+        ]
+        for ref in last:
+            values[ref] = None
+        free: list[int] = []
+        if last:
+            free = [
+                k
+                for k in overwritable(position.graph)
+                if position.refs[k] in last and _is_alone(given, k)
+            ]
+        try:
+            made = run_graph(position.graph, given, free)
+        except Exception as error:
+            error.add_note(f"recorded at {position.where}")
+            raise
+        values[position.base : position.base + len(made)] = made
+        del made
+    return tuple([v for v, lives in zip(values, alive, strict=True) if lives])
+
+
+def _references(arrays: list[Any], number: int) -> int:
+    return getrefcount(arrays[number])
+
+
+def _references_when_alone() -> int:
+    """What ``_references`` says, on this Python, of an array that only the list holds; 0 where that can't be told from
+    one that is held."""
+    held = np.zeros(1)
+    alone = _references([np.zeros(1)], 0)
+    return alone if _references([held], 0) == alone + 1 else 0
+
+
+_ALONE = _references_when_alone()
+
+
+def _is_alone(arrays: list[Any], number: int) -> bool:
+    """Whether only this list holds an array, and nothing else looks at its memory."""
+    return _references(arrays, number) == _ALONE and arrays[number].flags.owndata
+
+
+def joined(path: list[Position], n_leaves: int, alive: tuple[bool, ...]) -> tuple[Graph, list[str]]:
+    """The graph of a trace: its edges' graphs one after another, each value computed once, nothing computed that no
+    living result needs; and the lines that recorded its instructions."""
     leaf_avals: list[Aval | None] = [None] * n_leaves
     for position in path:
-        assert position.graph is not None
         for ref, aval in zip(position.refs, position.graph.avals, strict=False):
             if ref is not None and ref < 0:
                 leaf_avals[-1 - ref] = aval
-    joined = _Joined(leaf_avals)
+    whole = _Joined(leaf_avals)
     results: list[int] = []
     for position in path:
-        assert position.graph is not None
         operands = [-1 if r is None else (results[r] if r >= 0 else -1 - r) for r in position.refs]
-        results.extend(joined.append(position.graph, operands, position.where))
+        results.extend(whole.append(position.graph, operands, position.where))
     outputs = tuple(slot for slot, lives in zip(results, alive, strict=True) if lives)
-    graph = Graph(joined.avals, n_leaves, joined.instrs, outputs)
+    graph = Graph(whole.avals, n_leaves, whole.instrs, outputs)
     kept = graph.live(outputs)
-    graph = Graph(joined.avals, n_leaves, kept, outputs)
-    _show(path, graph)
-    return Program(graph, [joined.where[instr.outs[0]] for instr in kept])
+    return Graph(whole.avals, n_leaves, kept, outputs), [whole.where[i.outs[0]] for i in kept]
 
 
 class _Joined:

@@ -27,7 +27,7 @@ from ..ir.aval import WEAK_FLOAT, Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
 from .flight import Fault, Job
-from .program import Program, assemble
+from .program import Program
 from .spare import spare
 from .value import Storage, Value
 
@@ -70,7 +70,7 @@ class Position:
         self,
         parent: Position | None,
         op: Op | None,
-        graph: Graph | None,
+        graph: Graph,
         refs: tuple[Ref, ...],
         n_leaves: int,
     ) -> None:
@@ -84,7 +84,7 @@ class Position:
         )
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.base: int = 0 if parent is None else parent.base + len(parent.out_avals)
-        self.out_avals: tuple[Aval, ...] = () if graph is None else graph.out_avals()
+        self.out_avals: tuple[Aval, ...] = graph.out_avals()
         self.programs: dict[tuple[bool, ...], Program] = {}
         self.where = "" if parent is None else user_line()
         self.tape: Any = None  # of the node that this edge puts on the tape, once known
@@ -93,8 +93,8 @@ class Position:
     def path(self) -> list[Position]:
         """The positions from the first edge to this one."""
         found: list[Position] = []
-        here: Position | None = self
-        while here is not None and here.graph is not None:
+        here = self
+        while here.parent is not None:
             found.append(here)
             here = here.parent
         found.reverse()
@@ -108,10 +108,15 @@ class _Trie:
         self.clear()
 
     def clear(self) -> None:
-        self.root = Position(None, None, None, (), 0)
-        self.size = self.instructions = 0
+        self.root = Position(None, None, Graph([], 0, [], ()), (), 0)
+        self.size = self._in_graphs = Program.joined = 0
         self.graphs: dict[Any, Graph] = {}
         self.chains: dict[Any, Any] = {}  # operations that are made of others (tensor/chain.py)
+
+    @property
+    def instructions(self) -> int:
+        """How many there are in all graphs and programs."""
+        return self._in_graphs + Program.joined
 
     def graph(self, op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
         """The graph of ``op`` on operands like these; built the first time."""
@@ -121,7 +126,7 @@ class _Trie:
             if len(self.graphs) >= _MAX_GRAPHS:
                 self.graphs.clear()
             found = self.graphs[key] = build(op, statics, avals)
-            self.instructions += len(found.instrs)
+            self._in_graphs += found.size
         return found
 
     def grow(
@@ -143,7 +148,11 @@ trie = _Trie()
 
 
 def build(op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
-    """Run ``op`` on Vars and keep what it wrote."""
+    """Run ``op`` on Vars and keep what it wrote; at once, or when somebody reads it."""
+    later = getattr(op, "later", None)
+    if later is not None:
+        written: Graph = later(statics, avals)
+        return written
     builder = Builder(avals, getattr(op, "rounds", False))
     results = op(*builder.inputs(), *statics)
     outputs: tuple[Var, ...] = tuple(results) if isinstance(results, tuple | list) else (results,)
@@ -451,10 +460,8 @@ class Trace:
             position = self.position
             program = position.programs.get(alive)
             if program is None:
-                program = position.programs[alive] = assemble(
-                    position.path(), position.n_leaves, alive
-                )
-                trie.instructions += len(program.graph.instrs)
+                program = Program(position.path(), position.n_leaves, alive)
+                position.programs[alive] = program
             try:
                 inputs = [v.array for v in self.leaves]
                 if Trace.watch is not None:

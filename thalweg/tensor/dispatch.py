@@ -229,7 +229,6 @@ def tape_of(op: Op, graph: Graph, wanted: int) -> Tape:
 
 
 def _tape_at(position: Position, op: Op, wanted: int) -> Tape:
-    assert position.graph is not None
     position.tape = tape_of(op, position.graph, wanted)
     return position.tape
 

@@ -12,6 +12,8 @@ from ..ir.builder import Builder, Var
 from ..ir.dtype import DType, bool_, float32, float64, int8, int32, int64, uint8
 from ..ir.graph import Graph
 from ..ir.primitive import Primitive
+from ..runtime.program import Program
+from ..runtime.trace import Position, trie
 
 Array = np.ndarray[Any, Any]
 _SIZES = (1, 1, 2, 3, 5, 16, 17, 33)
@@ -24,6 +26,13 @@ _FOLDS = ("sum", "sum", "sum", "amax", "amin", "prod")
 def draw_graph(seed: int, length: int = 25) -> tuple[Graph, list[Any]]:
     """A graph of about ``length`` instructions, and arrays for its inputs."""
     return _Drawing(random.Random(seed), length).finish()
+
+
+def program_of(graph: Graph) -> Program:
+    """A graph as the one edge of a trace."""
+    refs = tuple(range(-1, -1 - graph.n_inputs, -1))
+    edge = Position(trie.root, None, graph, refs, graph.n_inputs)
+    return Program(edge.path(), graph.n_inputs, (True,) * len(graph.outputs))
 
 
 class _Drawing:
