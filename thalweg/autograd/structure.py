@@ -168,10 +168,11 @@ class WalkGraph(Graph):
     """The graph of a walk. It is written when somebody reads its instructions; a walk that comes but a few times goes
     from node to node, each with its own gradient graph."""
 
-    __slots__ = ("structure", "given")
+    __slots__ = ("structure", "given", "_size")
 
     def __init__(self, structure: Structure, given: tuple[Aval | None, ...]) -> None:
         self.structure, self.given, self.n_inputs = structure, given, len(given)
+        self._size = sum([len(tape.graph.instrs) for tape, _ in structure.tapes()])
         self.vjps, self.function, self.calls = {}, None, 0
         halves = any(aval is not None and aval.dtype.is_half for aval in given)
         self.in_parts = not halves  # of those the one graph rounds less (ir/halves.py)
@@ -183,7 +184,7 @@ class WalkGraph(Graph):
 
     @property
     def size(self) -> int:
-        return len(self.structure.flat) // 4
+        return self._size
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("avals", "instrs", "outputs"):

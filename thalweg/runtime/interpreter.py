@@ -13,7 +13,12 @@ from ..ir.graph import Graph, Instr
 Function = Callable[..., tuple[Any, ...]]
 _LARGE = 1 << 14  # elements from which reusing memory is worth its bookkeeping
 _LITERAL = (int, bool, type(None), str)
-_SEVERAL = 3  # calls after which a function is worth making
+
+
+def patience(instructions: int) -> int:
+    """After how many runs it's worth while to join, or to make a function of, so many instructions: what takes longer
+    waits longer, since many a long graph never comes again (a sequence of a length of its own, an episode)."""
+    return 2 + instructions // 500
 
 
 def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) -> tuple[Any, ...]:
@@ -25,7 +30,7 @@ def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) 
         return carry_out(graph, inputs, given)
     if graph.function is None:
         graph.calls += 1
-        if graph.calls <= _SEVERAL:
+        if graph.calls <= patience(graph.size):
             return graph.by_parts(inputs) if graph.in_parts else carry_out(graph, inputs)
         graph.function = compile_graph(graph)
     results: tuple[Any, ...] = graph.function(inputs)

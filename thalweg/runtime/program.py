@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
-from .interpreter import Function, compile_graph, overwritable, run_graph, source
+from .interpreter import Function, compile_graph, overwritable, patience, run_graph, source
 
 if TYPE_CHECKING:
     from .flight import Job
@@ -30,13 +30,13 @@ class Program:
         where: for each instruction, the user's line that recorded it ("" if unknown).
         native: its native form, once there is one.
 
-    Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled at its third run, any
+    Note: the first runs. Many a program never comes again: a sequence of a length of its own, an episode. So its first
+    runs go edge by edge, each by its own graph, which other programs have as well; only what comes a third time (a long
+    one later: ``patience``) is joined into one graph. The instructions are the same, and so are the bits.
+
+    Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled after those runs, any
     other at its twentieth: at a fixed occurrence, so that a seeded run gives the same bits each time. What cannot be
     compiled, or fails, stays on the interpreter, which says what is wrong.
-
-    Note: the first runs. Many a program never comes again: a sequence of a length of its own, an episode. So its first
-    two runs go edge by edge, each by its own graph, which other programs have as well; only what comes a third time is
-    joined into one graph. The instructions are the same, and so are the bits.
     """
 
     joined: ClassVar[int] = 0  # instructions in all graphs that were joined
@@ -49,6 +49,7 @@ class Program:
         "_graph",
         "_where",
         "_run",
+        "_first",
         "_rounds",
         "_refused",
     )
@@ -59,6 +60,7 @@ class Program:
         self._graph: Graph | None = None
         self._where: Sequence[str] = ()
         self._run: Function | None = None
+        self._first = patience(sum([p.graph.size for p in path]))  # runs edge by edge
         self._rounds, self._refused = 0, False
         if asked("trace") or asked("graph") or asked("program"):
             _show(path, self.graph)
@@ -95,7 +97,9 @@ class Program:
         if tier == "interpret" or self._refused:
             return self(inputs), None
         if self.native is None:
-            if tier == "auto" and self._rounds < (2 if training else 19):
+            if tier == "auto" and self._rounds < (
+                self._first if training else max(self._first, 19)
+            ):
                 return self(inputs), None
             self._compile(inputs, asked)
             if self._refused:
@@ -141,7 +145,7 @@ class Program:
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            if self._rounds < 2:
+            if self._rounds < self._first:
                 results = _by_edges(self._path, inputs, self._alive)
             else:
                 if self._run is None:
