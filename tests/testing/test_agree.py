@@ -19,7 +19,7 @@ TIERS = ("eager", "interpret", "native")
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(st.integers(0, 1 << 30))
 def test_random_programs_give_the_same_bits(seed: int) -> None:
-    agree.check(draw_program(seed), ("eager", "lazy", "cuts"), seed)
+    agree.check(draw_program(seed), ("eager", "lazy", "joined", "cuts"), seed)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

@@ -49,7 +49,7 @@ class Program:
         "_graph",
         "_where",
         "_run",
-        "_first",
+        "_size",
         "_rounds",
         "_refused",
     )
@@ -60,7 +60,7 @@ class Program:
         self._graph: Graph | None = None
         self._where: Sequence[str] = ()
         self._run: Function | None = None
-        self._first = patience(sum([p.graph.size for p in path]))  # runs edge by edge
+        self._size = sum([p.graph.size for p in path])
         self._rounds, self._refused = 0, False
         if asked("trace") or asked("graph") or asked("program"):
             _show(path, self.graph)
@@ -97,9 +97,8 @@ class Program:
         if tier == "interpret" or self._refused:
             return self(inputs), None
         if self.native is None:
-            if tier == "auto" and self._rounds < (
-                self._first if training else max(self._first, 19)
-            ):
+            early = patience(self._size)
+            if tier == "auto" and self._rounds < (early if training else max(early, 19)):
                 return self(inputs), None
             self._compile(inputs, asked)
             if self._refused:
@@ -145,7 +144,7 @@ class Program:
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            if self._rounds < self._first:
+            if self._rounds < patience(self._size):
                 results = _by_edges(self._path, inputs, self._alive)
             else:
                 if self._run is None:

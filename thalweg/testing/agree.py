@@ -1,6 +1,6 @@
 """Do all ways of running a user's program agree? Random programs, one after another, under several ways.
 
-    python -m thalweg.testing.agree --programs 20000 --seed 0 --ways eager,lazy,cuts,native,torch
+    python -m thalweg.testing.agree --programs 20000 --seed 0 --ways eager,lazy,joined,cuts,native,torch
 
 The first way is what the others are held against. Ways of the interpreter must give the same bits; native code and
 PyTorch must come within what rounding explains: the program is also run with every floating-point result moved by a
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime import native
+from ..runtime import interpreter, native
 from ..runtime.recorder import clear_caches, synchronize
 from ..runtime.tiers import tier
 from ..tensor import Tensor
@@ -36,17 +36,20 @@ Outcome = dict[str, Array] | str
 
 @dataclass(frozen=True)
 class Way:
-    """How a program is run: on which tier, and with which probability something is read after a line."""
+    """How a program is run: on which tier, with which probability something is read after a line, and whether each
+    trace is joined into one graph at its first run already."""
 
     tier: str
     cut: float = 0.0
     exact: bool = True
     foreign: bool = False
+    joined: bool = False
 
 
 WAYS = {
     "eager": Way("eager"),
     "lazy": Way("interpret"),
+    "joined": Way("interpret", joined=True),
     "cuts": Way("interpret", cut=0.3),
     "steps": Way("interpret", cut=1.0),
     "native": Way("native", exact=False),
@@ -90,6 +93,7 @@ def run(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with nullcontext() if way.foreign else tier(way.tier):
+            interpreter.at_once = way.joined
             try:
                 return _results(
                     framework, _play(program, way, framework, random.Random(seed), after)
@@ -98,6 +102,7 @@ def run(
                 known = way.foreign and any(text in str(error) for text in _DELIBERATE)
                 return DELIBERATE if known else f"{type(error).__name__}: {error}"
             finally:
+                interpreter.at_once = False
                 log.removeHandler(refused)
 
 
@@ -315,7 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--length", type=int, default=14)
-    parser.add_argument("--ways", default="eager,lazy,cuts,native")
+    parser.add_argument("--ways", default="eager,lazy,joined,cuts,native")
     parser.add_argument(
         "--keep-going", action="store_true", help="look for more after a disagreement"
     )
