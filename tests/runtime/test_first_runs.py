@@ -164,3 +164,18 @@ def test_a_written_walk_that_differs_from_what_was_foreseen_is_an_error(monkeypa
     walk.results = ()
     with pytest.raises(AssertionError, match="foreseen"):
         len(walk.instrs)
+
+
+def test_a_view_of_what_is_pending_is_multiplied_as_one_of_what_is_there():
+    tw.manual_seed(1)
+    w = nn.Parameter(tw.randn(4, 4, dtype=tw.float64))
+    row = nn.Parameter(tw.randn(4, dtype=tw.float64))
+
+    def products(cut):
+        h = w.tanh()
+        if cut:
+            h.tolist()
+        turned, part = h.t(), h[1:, ::2]
+        return [(row @ turned).tolist(), (turned @ w).tolist(), (row[1:] @ part).tolist()]
+
+    assert products(cut=False) == products(cut=True)

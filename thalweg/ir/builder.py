@@ -263,11 +263,15 @@ class Builder:
                 self._spread[outs[0]] = self.var(slots[0])
         return outs
 
-    def finish(self, outputs: tuple[Var, ...]) -> Graph:
-        """The graph of what was written. Results are dense: a view is copied at the border.
+    def finish(self, outputs: tuple[Var, ...], views: bool = False) -> Graph:
+        """The graph of what was written. Results are dense: a view is copied at the border, unless ``views``.
 
         An output may be an input only through ``copy``, so a result never shares a Value by accident.
         """
+        if views:
+            for x in outputs:
+                self.avals[x.slot] = Aval(x.shape, x.dtype, False, dense=False)
+            return Graph(self.avals, self.n_inputs, self.instrs, tuple(x.slot for x in outputs))
         return Graph(
             self.avals, self.n_inputs, self.instrs, tuple(self._dense(x).slot for x in outputs)
         )

@@ -156,7 +156,7 @@ def build(op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> G
     builder = Builder(avals, getattr(op, "rounds", False))
     results = op(*builder.inputs(), *statics)
     outputs: tuple[Var, ...] = tuple(results) if isinstance(results, tuple | list) else (results,)
-    return builder.finish(outputs)
+    return builder.finish(outputs, getattr(op, "views", False))
 
 
 def user_line() -> str:

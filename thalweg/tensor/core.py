@@ -262,6 +262,7 @@ def _written(base: Var, value: Var, offset: Var, shape: Shape, strides: Shape) -
 
 
 _SEEN, _WRITTEN = Op(_seen, ""), Op(_written, "")
+_SEEN.views = True
 
 
 class _Probe:
