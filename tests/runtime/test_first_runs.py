@@ -7,9 +7,9 @@ import pytest
 
 import thalweg as tw
 from thalweg import nn
-from thalweg.autograd.structure import WalkGraph
 from thalweg.ir.primitive import Primitive
-from thalweg.runtime.interpreter import patience
+from thalweg.runtime.interpreter import is_worth_it
+from thalweg.runtime.parts import PartGraph
 from thalweg.runtime.program import Program
 from thalweg.runtime.trace import trie
 
@@ -73,7 +73,8 @@ def half_types():
     [perceptron, tied_weights, network_with_state, layers_on_images, half_types],
     ids=lambda f: f.__name__,
 )
-def test_the_first_runs_give_the_bits_of_the_joined_program(network):
+def test_the_first_runs_give_the_bits_of_the_joined_program(network, monkeypatch):
+    runs = record_of_runs(monkeypatch)
     tw.manual_seed(3)
     net, loss = network()
     start = {name: value.clone() for name, value in net.state_dict().items()}
@@ -92,8 +93,10 @@ def test_the_first_runs_give_the_bits_of_the_joined_program(network):
         return [s.detach().float().numpy().tobytes() for s in [*seen, *net.parameters()]]
 
     first = three_steps()
-    for _ in range(patience(2_000) + 1):
+    assert all(run._run is None for run in runs)
+    for _ in range(5):
         assert three_steps() == first
+    assert runs[-1]._run is not None
 
 
 def record_of_runs(monkeypatch):
@@ -113,7 +116,7 @@ def test_what_never_comes_again_is_neither_joined_nor_written(monkeypatch):
         cell.zero_grad()
         state.sum().backward()
         assert cell.weight_hh.grad is not None and cell.weight_hh.grad.isfinite().all()
-    walks = [g for g in trie.graphs.values() if isinstance(g, WalkGraph)]
+    walks = [g for g in trie.graphs.values() if isinstance(g, PartGraph)]
     assert len(walks) == 7
     assert all(run._graph is None for run in runs)
     for walk in walks:
@@ -130,9 +133,22 @@ def test_what_comes_again_is_joined_at_its_third_run(monkeypatch):
         assert (runs[n]._run is not None) == (n == 2)
 
 
-def test_long_programs_wait_longer():
-    assert patience(20) == 2 and patience(499) == 2
-    assert patience(10_000) > patience(5_000) > patience(1_000) > 2
+def test_what_comes_now_and_then_waits_longer_the_longer_it_is():
+    assert is_worth_it(20, 2, 2) and not is_worth_it(20, 1, 1)
+    assert is_worth_it(2_000, 10, 9) and not is_worth_it(2_000, 3, 2)
+    assert not is_worth_it(2_000, 10, 1) and is_worth_it(2_000, 300, 1)
+
+
+def test_two_programs_that_alternate_come_again_soon(monkeypatch):
+    runs = record_of_runs(monkeypatch)
+    nets = [nn.Linear(3, 2), nn.Linear(3, 4)]
+    for _ in range(5):
+        for net in nets:
+            net.zero_grad()
+            net(tw.ones(2, 3)).square().sum().backward()
+            assert net.bias.grad is not None and net.bias.grad.isfinite().all()
+    assert runs[-1] is not runs[-2]
+    assert runs[-1]._run is not None and runs[-2]._run is not None
 
 
 def test_dead_edges_are_not_run_the_first_time_either(monkeypatch):
@@ -160,7 +176,7 @@ def test_a_written_walk_that_differs_from_what_was_foreseen_is_an_error(monkeypa
     w = nn.Parameter(tw.ones(3))
     (w * 2).sum().backward()
     w.grad.tolist()
-    (walk,) = [g for g in trie.graphs.values() if isinstance(g, WalkGraph)]
+    (walk,) = [g for g in trie.graphs.values() if isinstance(g, PartGraph)]
     walk.results = ()
     with pytest.raises(AssertionError, match="foreseen"):
         len(walk.instrs)

@@ -7,19 +7,12 @@ a node's number times ``OUTPUTS``, plus which of its outputs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from ..ir.aval import Aval, broadcast_shapes
-from ..ir.builder import Builder, Var
-from ..ir.dtype import from_numpy
-from ..ir.graph import Graph
+from ..ir.aval import Aval
 from ..ir.vjp import Vjp
 from ..ops.composite import Op
-from ..ops.elementwise import cast
-from ..ops.movement import row_major
-from ..runtime.interpreter import run_graph
+from ..runtime.parts import How, PartGraph
 
 OUTPUTS = 1 << 20
 
@@ -65,7 +58,7 @@ class Structure:
             at = end
 
 
-def _walk(structure: Structure, given: Sequence[Any], how: _How) -> list[Any]:
+def _walk(structure: Structure, given: Sequence[Any], how: How) -> list[Any]:
     """Carry gradients along a structure, in the way that ``how`` does each step.
 
     ``given`` are the roots' gradients (None: ones), the sinks' old gradients (None: there was none), the nodes' saved
@@ -92,110 +85,24 @@ def _walk(structure: Structure, given: Sequence[Any], how: _How) -> list[Any]:
             how.full(tape.avals[nr], 0) if arrived[nr] is None else arrived[nr]
             for nr in tape.grads_of
         ]
-        results = how.apply(tape.graph, (*saved, *incoming))
-        for reach, target in zip(tape.reaches, targets, strict=True):
-            if reach is not None and target is not None:
-                arrive(target, results[reach])
+        ways = [
+            (reach, target)
+            for reach, target in zip(tape.reaches, targets, strict=True)
+            if reach is not None and target is not None
+        ]
+        graph = tape.graph.giving(tuple([reach for reach, _ in ways]))
+        for (_, target), g in zip(ways, how.apply(graph, (*saved, *incoming)), strict=True):
+            arrive(target, g)
     outputs = [grads[place] for place in structure.captures]
     for place, old in zip(sinks, old_grads, strict=True):
         outputs.append(grads[place] if old is None else how.add_to(old, grads[place]))
     return outputs
 
 
-class _How(Protocol):
-    """A way to carry out the steps of a walk."""
-
-    def full(self, aval: Aval, value: int) -> Any: ...
-    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Any]: ...
-    def add(self, a: Any, b: Any) -> Any: ...
-    def add_to(self, old: Any, g: Any) -> Any: ...
-
-
-class _Writing:
-    """On Vars: the walk becomes one graph."""
-
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
-
-    def full(self, aval: Aval, value: int) -> Var:
-        return self.builder.full(aval.shape, value, aval.dtype)
-
-    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Var]:
-        return self.builder.inline(graph, operands)
-
-    def add(self, a: Var, b: Var) -> Var:
-        return a + b
-
-    def add_to(self, old: Var, g: Var) -> Var:
-        return old + g.astype(old.dtype)
-
-
-class _Computing:
-    """On arrays: each node's gradient graph is run."""
-
-    def full(self, aval: Aval, value: int) -> Any:
-        return np.full(aval.shape, value, aval.dtype.numpy)
-
-    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Any]:
-        return run_graph(graph, operands)
-
-    def add(self, a: Any, b: Any) -> Any:
-        return np.add(a, b)
-
-    def add_to(self, old: Any, g: Any) -> Any:
-        if g.dtype != old.dtype:
-            g = cast.reference(g, dtype=from_numpy(old.dtype))
-        return np.add(old, g)
-
-
-class _Foreseeing:
-    """On avals: what will come of the walk."""
-
-    def full(self, aval: Aval, value: int) -> Aval:
-        return aval
-
-    def apply(self, graph: Graph, operands: tuple[Any, ...]) -> Sequence[Aval]:
-        return graph.out_avals()
-
-    def add(self, a: Aval, b: Aval) -> Aval:
-        return a if a is b and a.dense else Aval(broadcast_shapes(a.shape, b.shape), a.dtype)
-
-    def add_to(self, old: Aval, g: Aval) -> Aval:
-        return Aval(broadcast_shapes(old.shape, g.shape), old.dtype)
-
-
-class WalkGraph(Graph):
-    """The graph of a walk. It is written when somebody reads its instructions; a walk that comes but a few times goes
-    from node to node, each with its own gradient graph."""
-
-    __slots__ = ("structure", "given", "_size")
-
-    def __init__(self, structure: Structure, given: tuple[Aval | None, ...]) -> None:
-        self.structure, self.given, self.n_inputs = structure, given, len(given)
-        self._size = sum([len(tape.graph.instrs) for tape, _ in structure.tapes()])
-        self.vjps, self.function, self.calls = {}, None, 0
-        halves = any(aval is not None and aval.dtype.is_half for aval in given)
-        self.in_parts = not halves  # of those the one graph rounds less (ir/halves.py)
-        found: list[Aval] = _walk(structure, given, _Foreseeing())
-        self.results = tuple([Aval(aval.shape, aval.dtype) for aval in found])
-
-    def by_parts(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple([row_major(g) for g in _walk(self.structure, inputs, _Computing())])
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("avals", "instrs", "outputs"):
-            raise AttributeError(name)
-        builder = Builder(self.given, rounds=True)
-        written = builder.finish(tuple(_walk(self.structure, builder.inputs(), _Writing(builder))))
-        if written.results != self.results:
-            raise AssertionError(f"a walk gives {written.results}, and {self.results} was foreseen")
-        self.avals, self.instrs, self.outputs = written.avals, written.instrs, written.outputs
-        return getattr(self, name)
+def _graph(statics: tuple[Any, ...], given: tuple[Aval | None, ...]) -> PartGraph:
+    (structure,) = statics
+    return PartGraph(lambda how, inputs: _walk(structure, inputs, how), given, rounds=True)
 
 
 BACKWARD = Op(_walk, "Backward")
-BACKWARD.later = lambda statics, avals: WalkGraph(statics[0], avals)
+BACKWARD.later = _graph

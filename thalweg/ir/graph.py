@@ -63,6 +63,17 @@ class Graph:
     def out_avals(self) -> tuple[Aval, ...]:
         return self.results  # type: ignore[return-value]  # an output always has an aval
 
+    def giving(self, which: tuple[int, ...]) -> Graph:
+        """The graph that gives only those of the outputs, and computes nothing for the others."""
+        if which == tuple(range(len(self.results))):
+            return self
+        key = ("giving", which)
+        found: Graph | None = self.vjps.get(key)
+        if found is None:
+            outputs = tuple([self.outputs[k] for k in which])
+            found = self.vjps[key] = self._only(outputs, tuple(range(self.n_inputs)))
+        return found
+
     def live(self, outputs: tuple[int, ...]) -> list[Instr]:
         """The instructions that ``outputs`` need, in order."""
         needed = set(outputs)
@@ -76,19 +87,22 @@ class Graph:
 
     def pruned(self) -> tuple[Graph, tuple[int, ...]]:
         """The same graph without dead code and unread inputs, and which inputs it kept."""
-        instrs = self.live(self.outputs)
-        read = {slot for instr in instrs for slot in instr.ins} | set(self.outputs)
+        read = {s for instr in self.live(self.outputs) for s in instr.ins} | set(self.outputs)
         kept = tuple(slot for slot in range(self.n_inputs) if slot in read)
+        return self._only(self.outputs, kept), kept
+
+    def _only(self, outputs: tuple[int, ...], kept: tuple[int, ...]) -> Graph:
+        """What ``outputs`` need, numbered anew, with the inputs ``kept``."""
         number = {slot: n for n, slot in enumerate(kept)}
         avals = [self.avals[slot] for slot in kept]
         renumbered = []
-        for primitive, statics, ins, outs in instrs:
+        for primitive, statics, ins, outs in self.live(outputs):
             for slot in outs:
                 number[slot] = len(avals)
                 avals.append(self.avals[slot])
             new_ins, new_outs = tuple(number[s] for s in ins), tuple(number[s] for s in outs)
             renumbered.append(Instr(primitive, statics, new_ins, new_outs))
-        return Graph(avals, len(kept), renumbered, tuple(number[s] for s in self.outputs)), kept
+        return Graph(avals, len(kept), renumbered, tuple(number[s] for s in outputs))
 
     def __str__(self) -> str:
         lines = [

@@ -11,8 +11,8 @@ from ..ir.dtype import DType
 from ..tensor import Tensor
 from ..tensor.creation import empty, zeros
 from . import init
+from .functional.along_time import KINDS
 from .functional.recurrent import (
-    KINDS,
     gru_cell,
     lstm_cell,
     recurrence,

@@ -17,10 +17,15 @@ _LITERAL = (int, bool, type(None), str)
 at_once = False  # join at the first run: for tests of what is joined
 
 
-def patience(instructions: int) -> int:
-    """After how many runs it's worth while to join, or to make a function of, so many instructions: what takes longer
-    waits longer, since many a long graph never comes again (a sequence of a length of its own, an episode)."""
-    return 0 if at_once else 2 + instructions // 500
+def is_worth_it(instructions: int, runs: int, came_soon: int) -> bool:
+    """Whether to join, or to make a function of, so many instructions, which ran so often, and came again soon so often
+    in a row.
+
+    What comes again and again is, after its second run; a long one, which takes longer, after a few more. What comes
+    now and then only after it has taken as much time as that would: many a long one has a length of its own, as
+    sequences and episodes have, and never comes again.
+    """
+    return at_once or came_soon >= 2 + instructions // 500 or runs >= 2 + instructions // 10
 
 
 def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) -> tuple[Any, ...]:
@@ -31,8 +36,8 @@ def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) 
     if given:
         return carry_out(graph, inputs, given)
     if graph.function is None:
-        graph.calls += 1
-        if graph.calls <= patience(graph.size):
+        if not is_worth_it(graph.size, graph.calls, 0):
+            graph.calls += 1
             return graph.by_parts(inputs) if graph.in_parts else carry_out(graph, inputs)
         graph.function = compile_graph(graph)
     results: tuple[Any, ...] = graph.function(inputs)

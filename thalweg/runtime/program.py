@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
-from .interpreter import Function, compile_graph, overwritable, patience, run_graph, source
+from .interpreter import Function, compile_graph, is_worth_it, overwritable, run_graph, source
 
 if TYPE_CHECKING:
     from .flight import Job
@@ -29,14 +29,14 @@ class Program:
         graph: what it computes.
         where: for each instruction, the user's line that recorded it ("" if unknown).
         native: its native form, once there is one.
+        came_soon: how often in a row it came again soon, among the programs with a backward pass.
 
-    Note: the first runs. Many a program never comes again: a sequence of a length of its own, an episode. So its first
-    runs go edge by edge, each by its own graph, which other programs have as well; only what comes a third time (a long
-    one later: ``patience``) is joined into one graph. The instructions are the same, and so are the bits.
+    Note: the first runs. They go edge by edge, each by its own graph, which other programs have as well. Only what comes
+    again (``is_worth_it``) is joined into one graph. The instructions are the same, and so are the bits.
 
-    Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled after those runs, any
-    other at its twentieth: at a fixed occurrence, so that a seeded run gives the same bits each time. What cannot be
-    compiled, or fails, stays on the interpreter, which says what is wrong.
+    Note: the switch to native. On tier "auto" a program that holds a backward pass is compiled when it would be joined,
+    any other at its twentieth run: at a fixed occurrence, so that a seeded run gives the same bits each time. What
+    cannot be compiled, or fails, stays on the interpreter, which says what is wrong.
     """
 
     joined: ClassVar[int] = 0  # instructions in all graphs that were joined
@@ -51,6 +51,7 @@ class Program:
         "_run",
         "_size",
         "_rounds",
+        "came_soon",
         "_refused",
     )
 
@@ -61,7 +62,8 @@ class Program:
         self._where: Sequence[str] = ()
         self._run: Function | None = None
         self._size = sum([p.graph.size for p in path])
-        self._rounds, self._refused = 0, False
+        self._rounds = self.came_soon = 0
+        self._refused = False
         if asked("trace") or asked("graph") or asked("program"):
             _show(path, self.graph)
 
@@ -97,8 +99,7 @@ class Program:
         if tier == "interpret" or self._refused:
             return self(inputs), None
         if self.native is None:
-            early = patience(self._size)
-            if tier == "auto" and self._rounds < (early if training else max(early, 19)):
+            if tier == "auto" and not (self._is_due() and (training or self._rounds >= 19)):
                 return self(inputs), None
             self._compile(inputs, asked)
             if self._refused:
@@ -113,6 +114,9 @@ class Program:
             return self(inputs), None
         except Exception as error:
             return self.run_again(inputs, error), None
+
+    def _is_due(self) -> bool:
+        return is_worth_it(self._size, self._rounds, self.came_soon)
 
     def run_again(self, inputs: Sequence[Any], error: Exception) -> tuple[Any, ...]:
         """On the interpreter, after the native program failed: it raises, as a rule, and says more."""
@@ -144,7 +148,7 @@ class Program:
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            if self._rounds < patience(self._size):
+            if self._run is None and not self._is_due():
                 results = _by_edges(self._path, inputs, self._alive)
             else:
                 if self._run is None:

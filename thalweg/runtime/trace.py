@@ -15,6 +15,7 @@ import itertools
 import sys
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from sys import getrefcount
@@ -37,6 +38,7 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MAX_GRAPHS, _MAX_POSITIONS = 50_000, 100_000
 _MAX_INSTRUCTIONS = 400_000  # of graphs and programs: half a KB each, 1 KB where they are native
 LONG, _TOO_LONG = 200, 5_000
+_SOON = 4  # programs of a loop that alternate
 _generations = itertools.count(1)
 _new = object.__new__
 
@@ -249,7 +251,7 @@ class Trace:
 
     __slots__ = (
         "position", "values", "leaves", "leaf_of", "lock", "backward", "overwritten", "missed", "strangers",
-        "generation", "ends", "n_ends", "tier", "job", "__weakref__",
+        "generation", "ends", "n_ends", "tier", "job", "trained", "__weakref__",
     )  # fmt: skip
 
     def __init__(self, tier: str = "auto") -> None:
@@ -257,6 +259,7 @@ class Trace:
         traces.add(self)
         self.strangers, self.tier = 0, tier
         self.job: Job | None = None  # the last that flew
+        self.trained: deque[Program] = deque(maxlen=_SOON)  # the last that held a backward pass
         self._clear()
 
     def _reset(self) -> None:
@@ -462,6 +465,9 @@ class Trace:
             if program is None:
                 program = Program(position.path(), position.n_leaves, alive)
                 position.programs[alive] = program
+            if self.backward:
+                program.came_soon = program.came_soon + 1 if program in self.trained else 0
+                self.trained.append(program)
             try:
                 inputs = [v.array for v in self.leaves]
                 if Trace.watch is not None:
