@@ -25,7 +25,9 @@ PASSING = Path(__file__).with_name("passing.txt")
 REFUSING = Path(__file__).with_name("refusing.txt")
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
 MOST_SAMPLES = 25
-RTOL = {torch.float32: 2e-4, torch.float64: 1e-7}
+RTOL = {
+    torch.float32: 2e-4, torch.float64: 1e-7, torch.complex64: 2e-4, torch.complex128: 1e-7,
+}  # fmt: skip
 
 
 def entries() -> dict[str, Any]:

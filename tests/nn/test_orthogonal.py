@@ -76,10 +76,15 @@ def _others(lib: Any) -> list[Any]:
 
     turn = lib.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=lib.float64)
     whole = lib.randn(2, 4, 3), lib.randn(2, 3, 3), turn
-    parts = lib.complex(lib.randn(3, 3), lib.randn(3, 3)), lib.complex(lib.randn(4, 2), lib.randn(4, 2))
+    parts = (
+        lib.complex(lib.randn(3, 3), lib.randn(3, 3)),
+        lib.complex(lib.randn(4, 2), lib.randn(4, 2)),
+    )
     for weight in (*whole, *parts):
         for kind in ("matrix_exp", "cayley", "householder"):
-            if weight.is_complex() and (kind == "householder" or weight.shape[0] != weight.shape[1]):
+            if weight.is_complex() and (
+                kind == "householder" or weight.shape[0] != weight.shape[1]
+            ):
                 continue
             module = cover(Holder(weight), "weight", kind)
             held = module.parametrizations.weight
@@ -121,7 +126,14 @@ def raised(call: Any) -> tuple[type[BaseException], str]:
 
 def test_refusals() -> None:
     found = [kind for kind, _ in map(raised, _refusals(tw))]
-    assert found == [ValueError, ValueError, ValueError, ValueError, NotImplementedError, ValueError]
+    assert found == [
+        ValueError,
+        ValueError,
+        ValueError,
+        ValueError,
+        NotImplementedError,
+        ValueError,
+    ]
 
 
 def test_refusals_are_pytorchs() -> None:

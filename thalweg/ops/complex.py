@@ -13,6 +13,7 @@ import numpy as np
 from ..ir.aval import Aval
 from ..ir.builder import Var
 from ..ir.primitive import Primitive, primitive
+from ..ir.vjp import conjugate as turn
 from .elementwise import div, same, where
 from .samples import Sample, draw
 
@@ -124,3 +125,53 @@ direction: Primitive = primitive(
     holomorphic=False,
     samples=_samples,
 )
+
+
+def conjugate(x: Var) -> Var:
+    """The complex conjugate; a real number is its own."""
+    turned = turn(x)
+    assert turned is not None
+    return turned
+
+
+def adjoint(x: Var) -> Var:
+    """(..., N, M) the conjugate transpose of (..., M, N); of real numbers the transpose."""
+    return conjugate(x).swap()
+
+
+def like(x: Var, other: Var) -> Var:
+    """``x`` as complex numbers where ``other`` is complex."""
+    return x.astype(x.dtype.to_complex()) if other.dtype.is_complex else x
+
+
+def real_part(x: Var) -> Var:
+    """The real part; of real numbers themselves."""
+    return real(x) if x.dtype.is_complex else x
+
+
+def _same_phase(x: Array, name: str, what: str) -> Array:
+    turned = np.diagonal(x, axis1=-2, axis2=-1).imag
+    if not np.allclose(turned, 0, rtol=1e-2, atol=1e-2):
+        raise RuntimeError(
+            f"{name}: The {what}vectors in the complex case are specified up to multiplication by e^{{i phi}}. The "
+            "specified loss function depends on this quantity, so it is ill-defined: make it depend on their "
+            "magnitudes, or on products in which the phases cancel."
+        )
+    return np.array(x, order="C")
+
+
+same_phase: Primitive = primitive(
+    "same_phase",
+    infer=lambda x, name, what: Aval(x.shape, x.dtype),
+    reference=_same_phase,
+    grads=(lambda g, out, x, name, what: g,),
+    statics=("name", "what"),
+    samples=lambda: [
+        ((draw(2, 3, 3) + 0j,), {"name": "eig", "what": "eigen"}),
+        ((np.zeros((0, 0), np.complex64),), {"name": "eig", "what": "eigen"}),
+    ],
+    errors=lambda: [
+        ((1j * np.eye(2),), {"name": "eig", "what": "eigen"}, RuntimeError, "eig: The eigenvectors")
+    ],
+)
+"""Itself, (..., N, N): what reaches N vectors through themselves, whose phases must not count."""

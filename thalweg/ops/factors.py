@@ -13,6 +13,7 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, float32, float64, int32
 from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
+from .complex import conjugate
 from .linalg import cholesky_grad, square
 from .movement import cat, slice_, triangle
 from .samples import draw
@@ -20,10 +21,13 @@ from .samples import draw
 Array = np.ndarray[Any, Any]
 
 
+_LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+
+
 def _lapack(name: str, like: Array) -> Any:
     from scipy.linalg import lapack
 
-    return getattr(lapack, ("s" if like.dtype == np.float32 else "d") + name)
+    return getattr(lapack, _LETTERS[like.dtype.name] + name)
 
 
 def _each(function: Callable[..., Any], results: tuple[Array, ...], *stacks: Array) -> None:
@@ -50,7 +54,7 @@ def _solve_triangular(a: Array, b: Array, upper: bool, unit: bool) -> Array:
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     result = np.zeros((*lead, *b.shape[-2:]), b.dtype)
     if result.size:
-        trsm = blas.strsm if b.dtype == np.float32 else blas.dtrsm
+        trsm = getattr(blas, _LETTERS[b.dtype.name] + "trsm")
         a = np.broadcast_to(a, (*lead, *a.shape[-2:]))
         b = np.broadcast_to(b, result.shape)
         _each(lambda m, v: (trsm(1.0, m, v, lower=not upper, diag=unit),), (result,), a, b)
@@ -225,23 +229,29 @@ cholesky_ex: Primitive = primitive(
     reference=_cholesky_ex,
     grads=(lambda g, out, x: cholesky_grad(g[0], out[0], x),),
     symmetric=True,
+    holomorphic=False,
     samples=lambda: [((_positive(),), {}), ((np.zeros((0, 2, 2)),), {})],
     errors=lambda: [((draw(2, 3),), {}, RuntimeError, "square matrices")],
 )
 
 
-def _ldl_shapes(x: Aval) -> tuple[Aval, Aval, Aval]:
+def _kind_of_ldl(what: str, x: Array, hermitian: bool) -> str:
+    """LAPACK's routine: of real numbers those of symmetric matrices do both."""
+    return ("he" if hermitian and x.dtype.kind == "c" else "sy") + what
+
+
+def _ldl_shapes(x: Aval, hermitian: bool) -> tuple[Aval, Aval, Aval]:
     square("linalg.ldl_factor_ex", x)
     lead = x.shape[:-2]
     return Aval(x.shape, x.dtype), Aval(x.shape[:-1], int32), Aval(lead, int32)
 
 
-def _ldl(x: Array) -> tuple[Array, Array, Array]:
+def _ldl(x: Array, hermitian: bool = False) -> tuple[Array, Array, Array]:
     lead = x.shape[:-2]
     results = np.zeros(x.shape, x.dtype), np.zeros(x.shape[:-1], np.int32), np.zeros(lead, np.int32)
     if x.size:
-        sytrf = _lapack("sytrf", x)
-        _each(lambda m: sytrf(m, lower=1), results, x)
+        factor = _lapack(_kind_of_ldl("trf", x, hermitian), x)
+        _each(lambda m: factor(m, lower=1), results, x)
     return np.tril(results[0]), *results[1:]
 
 
@@ -250,26 +260,45 @@ ldl: Primitive = primitive(
     infer=_ldl_shapes,
     reference=_ldl,
     grads=(None,),
-    samples=lambda: [((_positive() - 2 * np.eye(3),), {}), ((np.zeros((0, 2, 2)),), {})],
-    errors=lambda: [((draw(2, 3),), {}, RuntimeError, "square matrices")],
+    statics=("hermitian",),
+    samples=lambda: [
+        ((_positive() - 2 * np.eye(3),), {"hermitian": False}),
+        ((_positive() + 1j * np.triu(draw(3, 3), 1),), {"hermitian": True}),
+        ((np.zeros((0, 2, 2)),), {"hermitian": False}),
+    ],
+    errors=lambda: [((draw(2, 3),), {"hermitian": False}, RuntimeError, "square matrices")],
 )
 
 
-def _ldl_solution(ld: Array, pivots: Array, b: Array) -> Array:
+def _ldl_solution(ld: Array, pivots: Array, b: Array, hermitian: bool) -> Array:
     result = np.zeros(b.shape, b.dtype)
     if b.size:
-        sytrs = _lapack("sytrs", b)
+        solver = _lapack(_kind_of_ldl("trs", b, hermitian), b)
         for place in np.ndindex(b.shape[:-2]):
-            result[place], _ = sytrs(ld[place], pivots[place], b[place], lower=1)
+            result[place], _ = solver(ld[place], pivots[place], b[place], lower=1)
     return result
+
+
+def _ldl_solution_grad(g: Var, out: Var, ld: Var, pivots: Var, b: Var, hermitian: bool) -> Var:
+    """The matrix is its own transpose, or its own adjoint where ``hermitian``."""
+    back: Var
+    if hermitian:
+        back = ldl_solve(ld, pivots, g, hermitian=True)
+    else:
+        back = conjugate(ldl_solve(ld, pivots, conjugate(g), hermitian=False))
+    return back
 
 
 ldl_solve: Primitive = primitive(
     "ldl_solve",
-    infer=lambda ld, pivots, b: Aval(b.shape, b.dtype),
+    infer=lambda ld, pivots, b, hermitian: Aval(b.shape, b.dtype),
     reference=_ldl_solution,
-    grads=(None, None, lambda g, out, ld, pivots, b: ldl_solve(ld, pivots, g)),
-    samples=lambda: [((*_ldl(_positive() - 2 * np.eye(3))[:2], draw(3, 2)), {})],
+    grads=(None, None, _ldl_solution_grad),
+    statics=("hermitian",),
+    holomorphic=False,
+    samples=lambda: [
+        ((*_ldl(_positive() - 2 * np.eye(3))[:2], draw(3, 2)), {"hermitian": False}),
+    ],
 )
 
 

@@ -11,6 +11,7 @@ from ..ir.builder import Var
 from ..ir.dtype import bool_
 from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
+from .complex import adjoint, conjugate, imag, join, like
 from .elementwise import where
 from .samples import Sample, draw
 
@@ -135,11 +136,27 @@ det: Primitive = primitive(
     samples=_matrices,
     errors=_not_square(),
 )
+
+
+def _real_scalar(x: Aval) -> Aval:
+    square("linalg.slogdet", x)
+    return Aval(x.shape[:-2], x.dtype.to_real())
+
+
+def _turned_det(g: Var, out: Var, x: Var) -> Var:
+    """Of a real determinant's sign nothing flows; a complex one's is a direction, in which x may turn it."""
+    if not x.dtype.is_complex:
+        return x.zeros_like()
+    across = imag(conjugate(out) * g)
+    return _over_matrices(join(across.zeros_like(), across)) * adjoint(inverse(x))
+
+
 log_abs_det: Primitive = primitive(
     "log_abs_det",
-    infer=_scalar("linalg.slogdet"),
-    reference=lambda x: np.asarray(np.linalg.slogdet(x)[1], x.dtype),
-    grads=(lambda g, out, x: _over_matrices(g) * inverse(x).swap(),),
+    infer=_real_scalar,
+    reference=lambda x: np.asarray(np.linalg.slogdet(x)[1], np.asarray(x).real.dtype),
+    grads=(lambda g, out, x: _over_matrices(like(g, x)) * adjoint(inverse(x)),),
+    holomorphic=False,
     samples=_matrices,
     errors=_not_square(),
 )
@@ -147,16 +164,17 @@ sign_of_det: Primitive = primitive(
     "sign_of_det",
     infer=_scalar("linalg.slogdet"),
     reference=lambda x: np.asarray(np.linalg.slogdet(x)[0], x.dtype),
-    grads=(lambda g, out, x: x.zeros_like(),),
+    grads=(_turned_det,),
+    holomorphic=False,
     samples=_matrices,
     errors=_not_square(),
 )
 
 
 def _cholesky(x: Array) -> Array:
-    """Of the mean of each matrix and its transpose, so that every element counts in the gradient."""
+    """Of the mean of each matrix and its adjoint, so that every element counts in the gradient."""
     try:
-        return np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
+        return np.linalg.cholesky((x + np.swapaxes(x, -1, -2).conj()) / 2)
     except np.linalg.LinAlgError:
         raise LinAlgError(
             "linalg.cholesky: The factorization could not be completed because the input is not positive-definite"
@@ -180,11 +198,12 @@ below: Primitive = primitive(
 
 def cholesky_grad(g: Var, out: Var, x: Var) -> Var:
     """Source: I. Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10, made symmetric."""
-    inside = out.swap() @ g
-    phi = (_triangle(inside) + _triangle(inside, strict=True)) * 0.5  # half of the diagonal
+    inside = adjoint(out) @ g
+    phi = (
+        _triangle(inside) + adjoint(_triangle(inside, strict=True))
+    ) * 0.5  # half of the diagonal
     back = inverse(out)
-    whole = back.swap() @ phi @ back
-    return (whole + whole.swap()) * 0.5
+    return adjoint(back) @ phi @ back
 
 
 cholesky: Primitive = primitive(
@@ -192,6 +211,7 @@ cholesky: Primitive = primitive(
     infer=_same_shape("linalg.cholesky"),
     reference=_cholesky,
     grads=(cholesky_grad,),
+    holomorphic=False,
     samples=_matrices,
     errors=lambda: [*_not_square()(), ((-np.eye(2),), {}, LinAlgError, "positive-definite")],
 )

@@ -8,6 +8,7 @@ from ..ir.builder import Var
 from ..ops import factors as f
 from ..ops import spectra as s
 from ..ops.composite import op
+from ..ops.linalg import square
 from . import return_types
 from .core import TensorCore
 from .creation import zeros
@@ -34,6 +35,16 @@ def _svdvals(x: Var) -> Var:
     return s.svd(x, full=False)[1]
 
 
+@op("LinalgEigBackward0")
+def _eig(x: Var) -> tuple[Var, Var]:
+    return s.eig(x)
+
+
+@op("LinalgEigBackward0")
+def _eigvals(x: Var) -> Var:
+    return s.eig(x)[0]
+
+
 @op("LinalgEighBackward0")
 def _eigh(x: Var, lower: bool) -> tuple[Var, Var]:
     return s.eigh(x, lower=lower)
@@ -55,8 +66,8 @@ def _cholesky_ex(x: Var) -> tuple[Var, Var]:
 
 
 @op("LinalgLdlFactorExBackward0")
-def _ldl(x: Var) -> tuple[Var, Var, Var]:
-    return f.ldl(x)
+def _ldl(x: Var, hermitian: bool) -> tuple[Var, Var, Var]:
+    return f.ldl(x, hermitian=hermitian)
 
 
 @op("GeqrfBackward0")
@@ -122,7 +133,7 @@ def svd_of(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
             zeros(*lead, n, n, dtype=input.dtype),
         )
     u, values, v = svd(input, not some)
-    return return_types.svd(u, values, v.mT)
+    return return_types.svd(u, values, v.mH)
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
@@ -138,8 +149,27 @@ def _lower(UPLO: str) -> bool:
     return str(UPLO).upper() == "L"
 
 
+def eig(A: Tensor) -> Any:
+    """Eigenvalues (..., N), in no order, and eigenvectors of length 1, as columns, (..., N, N) of (..., N, N); complex.
+
+    The gradient wants differing eigenvalues, and what does not depend on the phases of eigenvectors.
+    Raises:
+        RuntimeError: an element is infinite or NaN; in the backward of complex eigenvectors, a phase counts.
+    """
+    floating("linalg.eig", A)
+    return return_types.linalg_eig(*dispatch(_eig, (A,)))
+
+
+def eigvals(A: Tensor) -> Tensor:
+    """(..., N, N) gives (..., N) complex eigenvalues, in no order; see ``eig``."""
+    floating("linalg.eigvals", A)
+    square("linalg.eigvals", A._aval())
+    return dispatch(_eigvals, (A,))
+
+
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
-    """Rising eigenvalues (..., N) and eigenvectors, as columns, (..., N, N) of symmetric matrices (..., N, N).
+    """Rising eigenvalues (..., N) and eigenvectors, as columns, (..., N, N) of symmetric matrices (..., N, N),
+    Hermitian where they are complex.
 
     Only the lower ("L") or the upper triangle ("U") is read. The gradient wants what does not depend on the signs
     of eigenvectors, and differing eigenvalues if anything depends on them.
@@ -221,11 +251,11 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     """L (..., N, N) as ``cholesky`` gives it, and info (...,), int32: 0, or the order of the first minor that is not
     positive; L is of no use then."""
     floating("linalg.cholesky_ex", A)
-    factor, info = dispatch(_cholesky_ex, (A.mT if upper else A,))
+    factor, info = dispatch(_cholesky_ex, (A.mH if upper else A,))
     if check_errors:
         check_info("linalg.cholesky_ex", info, "The factorization could not be completed because the input is not "
                    "positive-definite (the leading minor of order {0} is not positive-definite).")  # fmt: skip
-    return return_types.linalg_cholesky_ex(factor.mT if upper else factor, info)
+    return return_types.linalg_cholesky_ex(factor.mH if upper else factor, info)
 
 
 def cholesky_of(input: Tensor, upper: bool = False) -> Tensor:
@@ -236,7 +266,7 @@ def cholesky_of(input: Tensor, upper: bool = False) -> Tensor:
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """LD (..., N, N) and pivots (..., N) of symmetric matrices, from the lower triangle, and info (...,), int32."""
     floating("linalg.ldl_factor_ex", A)
-    found = return_types.linalg_ldl_factor_ex(*dispatch(_ldl, (A,)))
+    found = return_types.linalg_ldl_factor_ex(*dispatch(_ldl, (A,), (bool(hermitian),)))
     if check_errors:
         check_info("linalg.ldl_factor_ex", found.info, "D[{0},{0}] is zero and using it on ldl_solve would result in a "
                    "division by zero")  # fmt: skip
@@ -279,7 +309,7 @@ def _reflections(name: str, A: Tensor, tau: Tensor) -> list[tuple[Tensor, Tensor
 
 def _reflected(x: Tensor, reflection: tuple[Tensor, Tensor]) -> Tensor:
     v, factor = reflection
-    return x - factor * (v @ (v.mT @ x))
+    return x - factor * (v @ (v.mH @ x))
 
 
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
@@ -305,7 +335,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
-    """Q @ other, other @ Q (not ``left``), or the same with the transpose of Q, the product of all reflections.
+    """Q @ other, other @ Q (not ``left``), or the same with the adjoint of Q, the product of all reflections.
 
     Args:
         input: (..., M, K) with reflections below the diagonal. tau: (..., K).
@@ -316,7 +346,7 @@ def ormqr(
             f"torch.ormqr: other must have at least 2 dimensions, it has {other.ndim}"
         )
     if not left:
-        return ormqr(input, tau, other.mT, True, not transpose).mT
+        return ormqr(input, tau, other.mH, True, not transpose).mH
     reflections = _reflections("torch.ormqr", input, tau)
     if other.shape[-2] != input.shape[-2]:
         raise RuntimeError(
@@ -326,8 +356,8 @@ def ormqr(
         raise RuntimeError(
             f"torch.ormqr: Expected input and other to have the same dtype, but got {input.dtype} and {other.dtype}"
         )
-    for reflection in reflections if transpose else reversed(reflections):
-        other = _reflected(other, reflection)
+    for v, factor in reflections if transpose else reversed(reflections):
+        other = _reflected(other, (v, factor.conj() if transpose else factor))
     return other
 
 
@@ -344,14 +374,14 @@ def svd_lowrank(
     q = 6 if q is None else q
     A = A if M is None else A - M
     if A.shape[-2] < A.shape[-1]:
-        u, values, v = svd_lowrank(A.mT, q, niter)
+        u, values, v = svd_lowrank(A.mH, q, niter)
         return v, values, u
     basis = qr(A @ randn(A.shape[-1], q, dtype=A.dtype)).Q
     for _ in range(2 if niter is None else niter):
-        basis = qr(A.mT @ basis).Q
+        basis = qr(A.mH @ basis).Q
         basis = qr(A @ basis).Q
-    u, values, v = svd(basis.mT @ A, False)
-    return basis @ u, values, v.mT
+    u, values, v = svd(basis.mH @ A, False)
+    return basis @ u, values, v.mH
 
 
 def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> Any:

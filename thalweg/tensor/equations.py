@@ -17,7 +17,7 @@ from . import return_types
 from .arithmetic import maximum
 from .core import TensorCore
 from .creation import tensor, zeros
-from .decompositions import check_info, eigh, eigvalsh, lu_factor_ex, lu_unpack, svdvals
+from .decompositions import check_info, eigvalsh, lu_factor_ex, lu_unpack, svdvals
 from .dispatch import dispatch
 from .joining import cat
 from .matrices import det, floating, inv, logdet, matrix_power, multi_dot, slogdet_of, solve
@@ -32,8 +32,8 @@ def _solve_triangular(a: Var, b: Var, upper: bool, unit: bool) -> Var:
 
 
 @op("LinalgLdlSolveBackward0")
-def _ldl_solve(ld: Var, pivots: Var, b: Var) -> Var:
-    return f.ldl_solve(ld, pivots, b)
+def _ldl_solve(ld: Var, pivots: Var, b: Var, hermitian: bool) -> Var:
+    return f.ldl_solve(ld, pivots, b, hermitian=hermitian)
 
 
 @op("LinalgMatrixExpBackward0")
@@ -42,8 +42,8 @@ def _matrix_exp(x: Var) -> Var:
 
 
 @op("LinalgPinvBackward0")
-def _pinv(x: Var, atol: Var, rtol: Var) -> Var:
-    return s.pinv(x, atol.astype(float64), rtol.astype(float64))
+def _pinv(x: Var, atol: Var, rtol: Var, hermitian: bool) -> Var:
+    return s.pinv(x, atol.astype(float64), rtol.astype(float64), hermitian=hermitian)
 
 
 def solve_triangular(
@@ -75,19 +75,19 @@ def triangular_solve(
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """X (..., N, K) with A @ X = B, where A is L @ L.mT, or L.mT @ L if ``upper``; L (..., N, N), B (..., N, K)."""
+    """X (..., N, K) with A @ X = B, where A is L @ L.mH, or L.mH @ L if ``upper``; L (..., N, N), B (..., N, K)."""
     floating("cholesky_solve", B, L)
     if B.ndim < 2 or L.ndim < 2:
         raise RuntimeError(
             f"cholesky_solve: b and u should have at least 2 dimensions, but have {B.ndim} and {L.ndim}"
         )
-    L = L.mT if upper else L
+    L = L.mH if upper else L
     halfway = solve_triangular(L, B, upper=False)
-    return solve_triangular(L.mT, halfway, upper=True)
+    return solve_triangular(L.mH, halfway, upper=True)
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse (..., N, N) of L @ L.mT, or of L.mT @ L if ``upper``."""
+    """The inverse (..., N, N) of L @ L.mH, or of L.mH @ L if ``upper``."""
     if L.ndim < 2:
         raise RuntimeError(f"cholesky_inverse: The input tensor L must have at least 2 dimensions: {L.ndim}")  # fmt: skip
     return cholesky_solve(L.new_ones(L.shape[-1]).diag_embed().expand_as(L), L, upper)
@@ -96,7 +96,7 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
-    """X with A @ X = B from what ``lu_factor`` gave for A; ``adjoint``: of A.mT; not ``left``: X @ A = B.
+    """X with A @ X = B from what ``lu_factor`` gave for A; ``adjoint``: of A.mH; not ``left``: X @ A = B.
 
     Args:
         LU: (..., N, N). pivots: (..., N).
@@ -104,11 +104,11 @@ def lu_solve(
     """
     floating("linalg.lu_solve", LU, B)
     if not left:
-        return lu_solve(LU, pivots, B.mT, adjoint=not adjoint).mT
+        return lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
     p = lu_unpack(LU, pivots, unpack_data=False).P
     if adjoint:
-        halfway = solve_triangular(LU.mT, B, upper=False)
-        return p @ solve_triangular(LU.mT, halfway, upper=True, unitriangular=True)
+        halfway = solve_triangular(LU.mH, B, upper=False)
+        return p @ solve_triangular(LU.mH, halfway, upper=True, unitriangular=True)
     halfway = solve_triangular(LU, p.mT @ B, upper=False, unitriangular=True)
     return solve_triangular(LU, halfway, upper=True)
 
@@ -153,7 +153,7 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     lead = np.broadcast_shapes(tuple(LD.shape[:-2]), tuple(B.shape[:-2]))
     n = LD.shape[-1]
     operands = (LD.expand(*lead, n, n), pivots.expand(*lead, n), B.expand(*lead, *B.shape[-2:]))
-    return dispatch(_ldl_solve, operands)
+    return dispatch(_ldl_solve, operands, (bool(hermitian),))
 
 
 def matrix_exp(A: Tensor) -> Tensor:
@@ -180,19 +180,13 @@ def pinv(
     """The pseudoinverse: (..., M, N) gives (..., N, M).
 
     Args:
-        hermitian: A is symmetric, and only its lower triangle is read.
+        hermitian: A is symmetric, or Hermitian, and only its lower triangle is read.
         atol, rtol: singular values count from the larger of ``atol`` and ``rtol`` times the largest on, numbers or
             tensors (...,); by default ``rtol`` is the type's eps times the longer side. ``rcond`` is ``rtol``.
     """
     floating("linalg.pinv", A)
     atol, rtol = _cutoffs(A, atol, rtol if rcond is None else rcond)
-    if not hermitian:
-        return dispatch(_pinv, (A, _as_tensor(atol), _as_tensor(rtol)))
-    values, vectors = eigh(A)
-    size = values.abs()
-    kept = size > _cutoff(size, atol, rtol)
-    inverse = kept.to(values.dtype) / values.masked_fill(~kept, 1)
-    return vectors * inverse.unsqueeze(-2) @ vectors.mT
+    return dispatch(_pinv, (A, _as_tensor(atol), _as_tensor(rtol)), (bool(hermitian),))
 
 
 def _as_tensor(x: Any) -> Any:
@@ -256,15 +250,17 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rows, columns = A.shape[-2:]
     cutoff = np.finfo(A.dtype.numpy).eps * max(rows, columns) if rcond is None else rcond
     solution = pinv(A, rtol=cutoff) @ right
-    none = zeros(0, dtype=A.dtype)
-    rank, values, residuals = none.long(), none, solution.reshape(-1)[:0]
+    none = zeros(0, dtype=A.dtype.to_real())
+    nothing = solution.real if solution.dtype.is_complex else solution
+    rank, values, residuals = none.long(), none, nothing.reshape(-1)[:0]
     if driver != "gels":
         rank = matrix_rank(A.detach(), rtol=cutoff)
     if driver in ("gelsd", "gelss"):
         values = svdvals(A.detach())
     whole = driver == "gels" or bool((rank == columns).all())
     if rows > columns and driver != "gelsy" and whole:
-        residuals = ((right - A @ solution) ** 2).sum(-2)
+        rest = right - A @ solution
+        residuals = ((rest.abs() if rest.dtype.is_complex else rest) ** 2).sum(-2)
     return return_types.linalg_lstsq(
         solution.squeeze(-1) if vectors else solution, residuals, rank, values
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir.builder import Var
 from ..ops import linalg as a
+from ..ops.complex import adjoint
 from ..ops.composite import op
 from ..ops.elementwise import where
 from ..ops.movement import detached
@@ -51,7 +52,7 @@ def _slogdet(x: Var) -> tuple[Var, Var]:
 def _cholesky(x: Var) -> Var:
     """The values are those of the lower half; the gradient goes to both halves evenly."""
     a.square("linalg.cholesky", x.aval)
-    mirrored = where(a.below(x, strict=False), x, x.swap())
+    mirrored = where(a.below(x, strict=False), x, adjoint(x))
     return a.cholesky(x + detached(mirrored - x))
 
 
@@ -84,16 +85,18 @@ def slogdet_of(input: Tensor) -> Any:
 
 
 def logdet(input: Tensor) -> Tensor:
-    """(..., N, N) gives (...,) logarithms of the determinants; NaN where one is negative."""
+    """(..., N, N) gives (...,) logarithms of the determinants; NaN where a real one is negative."""
     sign, size = slogdet(input)
+    if input.dtype.is_complex:
+        return sign.log() + size
     return size.masked_fill(sign < 0, float("nan"))
 
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """L with L @ L.mT = A, read from the lower half: (..., N, N) in, the same out; ``upper`` gives L.mT."""
+    """L with L @ L.mH = A, read from the lower half: (..., N, N) in, the same out; ``upper`` gives L.mH."""
     floating("linalg.cholesky", A)
-    lower: Tensor = dispatch(_cholesky, (A.mT if upper else A,))
-    return lower.mT if upper else lower
+    lower: Tensor = dispatch(_cholesky, (A.mH if upper else A,))
+    return lower.mH if upper else lower
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,34 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-def _floating(dtype: DType | None, name: str) -> np.dtype[Any]:
+Array = np.ndarray[Any, Any]
+
+
+def _floating(dtype: DType | None, name: str, complex_too: bool = False) -> np.dtype[Any]:
     kind = dtype or get_default_dtype()
-    if not kind.is_floating_point:
+    if not (kind.is_floating_point or (complex_too and kind.is_complex)):
         raise NotImplementedError(
             f'"{name}" not implemented for {kind}: draw in a floating type and convert'
         )
     return kind.numpy
+
+
+def _of_parts(
+    kind: np.dtype[Any], draw: Callable[[tuple[int, ...], np.dtype[Any]], Array]
+) -> Callable[[tuple[int, ...]], Array]:
+    """``draw`` of a shape and a floating type; for a complex ``kind`` it draws real and imaginary parts side by side."""
+    if kind.kind != "c":
+        return lambda shape: draw(shape, kind)
+    part = np.dtype(f"f{kind.itemsize // 2}")
+    return lambda shape: draw((*shape, 2), part).view(kind)[..., 0]
+
+
+def _normals(
+    source: Generator, kind: np.dtype[Any], mean: float = 0, std: float = 1
+) -> Callable[[tuple[int, ...]], Array]:
+    """Draws normal numbers of a shape: of complex ones each part has half the variance."""
+    std = std * 0.5**0.5 if kind.kind == "c" else std
+    return _of_parts(kind, lambda shape, part: source.normal(shape, mean, std, part))
 
 
 def wanting(found: Any, requires_grad: bool) -> Any:
@@ -48,11 +70,11 @@ def rand(
     layout: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Uniform in [0, 1), of the given size."""
+    """Uniform in [0, 1), of the given size; of complex numbers both parts are."""
     as_device(device)
-    kind = _floating(dtype, "rand")
+    kind = _floating(dtype, "rand", True)
     source = generator or default_generator
-    return wanting(drawn(lambda shape: source.random(shape, kind), size_of(size)), requires_grad)
+    return wanting(drawn(_of_parts(kind, source.random), size_of(size)), requires_grad)
 
 
 def randn(
@@ -64,12 +86,11 @@ def randn(
     layout: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Standard normal, of the given size."""
+    """Standard normal, of the given size; both parts of complex numbers of variance 1/2."""
     as_device(device)
-    kind = _floating(dtype, "randn")
+    kind = _floating(dtype, "randn", True)
     source = generator or default_generator
-    found = drawn(lambda shape: source.normal(shape, dtype=kind), size_of(size))
-    return wanting(found, requires_grad)
+    return wanting(drawn(_normals(source, kind), size_of(size)), requires_grad)
 
 
 def randint(
@@ -274,7 +295,9 @@ class RandomMethods(TensorCore):
         """Fill with numbers uniform in [a, b) (PyTorch calls them ``from`` and ``to``)."""
         a, b = names.get("from", a), names.get("to", b)
         return self._fill(
-            lambda source, shape, kind: source.uniform(shape, a, b, kind),
+            lambda source, shape, kind: _of_parts(
+                kind, lambda size, part: source.uniform(size, a, b, part)
+            )(shape),
             generator,
             "UniformBackward0",
         )
@@ -284,7 +307,7 @@ class RandomMethods(TensorCore):
     ) -> Tensor:
         """Fill with normal numbers."""
         return self._fill(
-            lambda source, shape, kind: source.normal(shape, mean, std, kind),
+            lambda source, shape, kind: _normals(source, kind, mean, std)(shape),
             generator,
             "NormalBackward0",
         )

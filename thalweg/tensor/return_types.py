@@ -54,6 +54,7 @@ frexp = _named("frexp", ("mantissa", "exponent"))
 
 qr, linalg_qr = (_named(n, ("Q", "R")) for n in ("qr", "linalg_qr"))
 svd, linalg_svd = _named("svd", ("U", "S", "V")), _named("linalg_svd", ("U", "S", "Vh"))
+linalg_eig = _named("linalg_eig", ("eigenvalues", "eigenvectors"))
 linalg_eigh = _named("linalg_eigh", ("eigenvalues", "eigenvectors"))
 slogdet, linalg_slogdet = (_named(n, ("sign", "logabsdet")) for n in ("slogdet", "linalg_slogdet"))
 linalg_lu_factor = _named("linalg_lu_factor", ("LU", "pivots"))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir.dtype import from_numpy
 from . import return_types
+from .complex import complex as complex_of
 from .core import TensorCore
 from .creation import from_array, linspace
 from .dispatch import by_example
@@ -338,7 +339,10 @@ def corrcoef(input: Tensor) -> Tensor:
     if not spread.ndim:
         return spread / spread
     scale = spread.diagonal().sqrt()
-    return (spread / scale.unsqueeze(1) / scale.unsqueeze(0)).clip(-1, 1)
+    found = spread / scale.unsqueeze(1) / scale.unsqueeze(0)
+    if found.dtype.is_complex:
+        return complex_of(found.real.clip(-1, 1), found.imag.clip(-1, 1))
+    return found.clip(-1, 1)
 
 
 def _steps(y: Tensor, x: Tensor | None, dx: Any, axis: int) -> Any:
