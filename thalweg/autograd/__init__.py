@@ -17,6 +17,7 @@ from .variable import Variable
 
 _LAZY = {
     "detect_anomaly": "anomaly",
+    "forward_ad": "forward_ad",
     "functional": "functional",
     "graph": "graph",
     "set_detect_anomaly": "anomaly",
@@ -27,6 +28,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

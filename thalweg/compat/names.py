@@ -14,8 +14,9 @@ TORCH = "2.13.0"
 COUNTED = (
     "torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.nn.utils.rnn",
     "torch.nn.utils.parametrize", "torch.nn.utils.parametrizations", "torch.nn.utils.prune", "torch.optim",
-    "torch.optim.lr_scheduler", "torch.optim.swa_utils", "torch.autograd", "torch.autograd.functional", "torch.func",
-    "torch.linalg", "torch.fft", "torch.special", "torch.distributions", "torch.utils.data", "torch.amp",
+    "torch.optim.lr_scheduler", "torch.optim.swa_utils", "torch.autograd", "torch.autograd.forward_ad",
+    "torch.autograd.functional", "torch.func", "torch.linalg", "torch.fft", "torch.special", "torch.distributions",
+    "torch.utils.data", "torch.amp",
 )  # fmt: skip
 """The sections that Thalweg means to have whole, as far as they make sense on its devices."""
 
