@@ -52,6 +52,7 @@ from .nn.functional.recurrent import (
     rnn_tanh_cell,
 )
 from .nn.toplevel import *  # noqa: F403
+from .runtime.device import AcceleratorError, OutOfMemoryError
 from .runtime.device import Device as device
 from .runtime.generator import Generator, default_generator, initial_seed, seed
 from .runtime.pool import get_num_threads, set_num_threads
@@ -125,6 +126,8 @@ from .tensor.complex import (
     view_as_complex,
     view_as_real,
 )
+from .tensor.complex import view_as_complex as view_as_complex_copy
+from .tensor.complex import view_as_real as view_as_real_copy
 from .tensor.copies import (
     alias_copy,
     as_strided_copy,
@@ -201,12 +204,13 @@ from .tensor.equations import (
 )
 from .tensor.equations import lu_solve_of as lu_solve
 from .tensor.equations import vander_of as vander
-from .tensor.exchange import asarray, from_dlpack, frombuffer, to_dlpack
+from .tensor.exchange import asarray, from_dlpack, from_file, frombuffer, to_dlpack
 from .tensor.formats import (
     channels_last,
     channels_last_3d,
     contiguous_format,
     layout,
+    legacy_contiguous_format,
     memory_format,
     preserve_format,
     strided,
@@ -400,6 +404,7 @@ from .tensor.reduce import (
     var,
     var_mean,
 )
+from .tensor.segments import hash_tensor, segment_reduce
 from .tensor.settings import (
     are_deterministic_algorithms_enabled,
     get_default_device,
@@ -507,7 +512,9 @@ __version__ = "0.1.0"
 
 _AUTOCAST = "amp.autocast_mode"
 _LATER = {  # what a plain training does without, and the module that is loaded when it is asked for
+    "Event": "runtime.stream",
     "GradScaler": "amp",
+    "Stream": "runtime.stream",
     "amp": "amp",
     "autocast": _AUTOCAST,
     "clear_autocast_cache": _AUTOCAST,
@@ -519,6 +526,7 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
     "get_autocast_cpu_dtype": _AUTOCAST,
     "get_autocast_dtype": _AUTOCAST,
     "get_autocast_gpu_dtype": _AUTOCAST,
+    "get_device_module": "accelerator",
     "is_anomaly_check_nan_enabled": "autograd.anomaly",
     "is_anomaly_enabled": "autograd.anomaly",
     "is_autocast_cache_enabled": _AUTOCAST,
@@ -534,8 +542,10 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
 
 if TYPE_CHECKING:
     from . import amp, compat, cpu, distributions, fft, func
+    from .accelerator import get_device_module
     from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
     from .func import vmap
+    from .runtime.stream import Event, Stream
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
+
+from . import cpu, cuda
+from .runtime.device import Device
 
 
 def is_available() -> bool:
@@ -25,3 +29,14 @@ def synchronize(device: Any = None) -> None:
     raise RuntimeError(
         "accelerator.synchronize: there is no accelerator here: ask accelerator.is_available() first"
     )
+
+
+def get_device_module(device: Any = None) -> ModuleType:
+    """What is asked of a device, ``cpu`` or ``cuda``; the CPU's unless another is named."""
+    name = device.type if isinstance(device, Device) else str(device or "cpu").partition(":")[0]
+    found = {"cpu": cpu, "cuda": cuda}.get(name)
+    if found is None:
+        raise RuntimeError(
+            f"get_device_module: there is no module for {name!r}: name 'cpu' or 'cuda'"
+        )
+    return found

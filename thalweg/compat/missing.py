@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from .. import __version__
-from .names import TORCH, in_torch, planned
+from .names import TORCH, in_torch, instead, planned
 from .places import present
 
 
@@ -21,6 +21,9 @@ def explanation(home: str, name: str, here: Iterable[str] | None = None) -> str:
         verdict = f"in PyTorch {TORCH[:-2]}, and not planned for Thalweg so far"
     else:
         verdict = f"no public name of PyTorch {TORCH[:-2]}"
+    other = instead(full)
+    if other:
+        return f"{full}: {verdict}: {other}"
     near = nearest(name, present(home) if here is None else here)
     there = ", ".join(f"{home}.{n}" for n in near)
     return f"{full}: {verdict}" + (f"; nearest here: {there}" if near else "")

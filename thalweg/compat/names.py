@@ -20,10 +20,22 @@ COUNTED = (
 )  # fmt: skip
 """The sections that Thalweg means to have whole, as far as they make sense on its devices."""
 
-_ELSEWHERE = re.compile(
-    r"[sS]parse|smm|sspaddmm|coalesce|col_indices|crow_indices|mkldnn|Distributed|DataParallel"
-)
-"""What these sections have of sparse tensors, several devices and libraries of others: not planned so far."""
+_INSTEAD = {
+    r"(to_)?sparse_\w+|to_sparse|(s|hsp)mm|sspaddmm|((col_|crow_)?indices|values)_copy": (
+        "tensors are dense here: `zeros(size).index_put(tuple(indices), values, accumulate=True)` makes one of places "
+        "and values, and `@` multiplies it"
+    ),
+    r"to_mkldnn|\w*mkldnn\w*": "tensors have one layout here: leave it out",
+    r"complex32|chalf": "the smallest complex type here is complex64",
+    r"\w*DataParallel": "there is one device here: call the module itself",
+    r"IterDataPipe": "subclass IterableDataset",
+    r"MapDataPipe": "subclass Dataset",
+    r"NestedIOFunction": "subclass autograd.Function",
+    r"to_padded_tensor": "nn.utils.rnn.pad_sequence makes one tensor of sequences of several lengths",
+    r"(scaled_)?grouped_mm|scaled_mm": "matmul of tensors in float32, float16 or bfloat16",
+}
+"""What these sections have of sparse tensors, several devices, libraries of others and of what PyTorch gives up itself:
+not planned so far. And what does it here."""
 
 STORED = Path(__file__).with_name("torch_names.txt")
 
@@ -49,9 +61,17 @@ def in_torch(full: str) -> bool:
     return full in known or name in known.get(home, ())
 
 
+def instead(full: str) -> str:
+    """What to use for ``full``, which PyTorch has and Thalweg does not plan to have; empty where nothing is said."""
+    home, _, name = full.rpartition(".")
+    if home not in COUNTED or name not in sections()[home]:
+        return ""
+    return next((text for known, text in _INSTEAD.items() if re.fullmatch(known, name)), "")
+
+
 def planned(full: str) -> bool:
     """Whether Thalweg means to have ``full``, which PyTorch has."""
     home, _, name = full.rpartition(".")
     if full in COUNTED:
         return True
-    return home in COUNTED and name in sections()[home] and not _ELSEWHERE.search(name)
+    return home in COUNTED and name in sections()[home] and not instead(full)

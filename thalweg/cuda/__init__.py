@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from ..runtime.device import OutOfMemoryError as OutOfMemoryError
 from ..tensor.typed import ON_CUDA
 
 FloatTensor, DoubleTensor, LongTensor = (

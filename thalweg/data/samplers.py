@@ -213,3 +213,55 @@ def _cut(arrays: Iterator[Rows], size: int, drop_last: bool) -> Iterator[Rows]:
         rest = rest[end:]
     if len(rest) and not drop_last:
         yield rest
+
+
+class DistributedSampler(Sampler[T_co]):
+    """The part of the indices that one of several processes takes; all parts together are the data set.
+
+    Args:
+        dataset: has ``len``.
+        num_replicas, rank: how many processes there are, and which one this is. They have to be given: there is no
+            process group that could be asked.
+        shuffle: each epoch in another order, the same in all processes: call ``set_epoch`` before each.
+        seed: for the order; the same in all processes.
+        drop_last: leave out what makes the parts uneven, else the first indices come again.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        if num_replicas is None or rank is None:
+            raise ValueError(
+                "DistributedSampler: there is no process group to ask: give num_replicas and rank"
+            )
+        if not 0 <= rank < num_replicas:
+            raise ValueError(
+                f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
+            )
+        self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank
+        self.epoch, self.shuffle, self.seed, self.drop_last = 0, shuffle, seed, drop_last
+        size = len(dataset)
+        self.num_samples = size // num_replicas if drop_last else -(-size // num_replicas)
+        self.total_size = self.num_samples * num_replicas
+
+    def __iter__(self) -> Iterator[T_co]:
+        size = len(self.dataset)
+        indices: list[Any] = list(range(size))
+        if self.shuffle:
+            indices = Generator().manual_seed(self.seed + self.epoch).permutation(size).tolist()
+        if indices:
+            indices *= -(-self.total_size // size)
+        return iter(indices[self.rank : self.total_size : self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch."""
+        self.epoch = epoch

@@ -2,6 +2,7 @@
 
 from .gradients import grad, grad_and_value, jvp, linearize, vjp
 from .jacobians import hessian, jacfwd, jacrev
+from .rearrange import rearrange
 from .stateless import functional_call, replace_all_batch_norm_modules_, stack_module_state
 from .vmap import debug_unwrap, functionalize, vmap
 
@@ -16,6 +17,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",

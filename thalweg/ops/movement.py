@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.aval import Aval, Shape
 from ..ir.builder import Var
-from ..ir.dtype import int64
+from ..ir.dtype import DType, float64, int64, uint8
 from ..ir.primitive import Primitive, primitive
 from ..ir.vjp import sum_to
 from .samples import draw
@@ -386,5 +386,43 @@ triangle: Primitive = primitive(
         ((draw(3, 4),), {"k": 0, "lower": True}),
         ((draw(2, 3, 3),), {"k": -1, "lower": False}),
         ((np.full((2, 2), np.nan),), {"k": 0, "lower": True}),
+    ],
+)
+
+
+def _bits_shape(x: Aval, dtype: DType) -> Aval:
+    """The last axis grows or shrinks with the elements' size."""
+    old, new = x.dtype.itemsize, dtype.itemsize
+    if old == new:
+        return Aval(x.shape, dtype)
+    if not x.ndim:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {x.dtype} as {dtype} (different element sizes)"
+        )
+    if (x.shape[-1] * old) % new:
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {new // old} to view {x.dtype} as {dtype} (different element sizes), "
+            f"but got {x.shape[-1]}"
+        )
+    return Aval((*x.shape[:-1], x.shape[-1] * old // new), dtype)
+
+
+bits: Primitive = primitive(
+    "bits",
+    moves=True,
+    infer=_bits_shape,
+    reference=lambda x, dtype: np.array(row_major(x).view(dtype.numpy)),
+    grads=(None,),
+    statics=("dtype",),
+    samples=lambda: [
+        ((draw(3, 4),), {"dtype": int64}),
+        ((draw(3, 4),), {"dtype": uint8}),
+        ((np.arange(8, dtype=np.uint8),), {"dtype": int64}),
+        ((np.asarray(7),), {"dtype": float64}),
+        ((np.zeros((0, 2)),), {"dtype": uint8}),
+    ],
+    errors=lambda: [
+        ((np.asarray(1.5),), {"dtype": uint8}, RuntimeError, "cannot be 0"),
+        ((np.arange(7, dtype=np.uint8),), {"dtype": int64}, RuntimeError, "divisible by 8"),
     ],
 )

@@ -52,3 +52,14 @@ CPU = Device("cpu")
 def as_device(device: Device | str | None) -> Device:
     """The device meant by ``device``; RuntimeError where it does not exist."""
     return CPU if device is None else Device(device)
+
+
+class OutOfMemoryError(RuntimeError):
+    """A device has no memory left. Programs catch it by this name; the CPU raises MemoryError."""
+
+
+class AcceleratorError(RuntimeError):
+    """A device failed. Programs catch it by this name; the CPU does not raise it."""
+
+
+OutOfMemoryError.__module__ = AcceleratorError.__module__ = "thalweg"

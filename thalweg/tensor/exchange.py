@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +113,41 @@ def frombuffer(
     if requires_grad:
         found.requires_grad_()
     return found
+
+
+def from_file(
+    filename: Any, shared: bool | None = None, size: int = 0, *, dtype: DType | None = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """(size,) the numbers in a file, mapped into memory.
+
+    Args:
+        shared: what is written to the tensor is written to the file, which is made where there is none, or longer.
+        size: how many numbers.
+    Raises:
+        RuntimeError: there is no such file, or it is too short.
+    """
+    as_device(device)
+    kind = dtype or get_default_dtype()
+    wanted = size * kind.itemsize
+    if not size:
+        return from_numpy(np.zeros(0, kind.numpy))
+    path = Path(filename)
+    if not path.exists() and not shared:
+        raise RuntimeError(
+            f"unable to open file <{filename}> in read-only mode: No such file or directory (2)"
+        )
+    with path.open("r+b" if path.exists() and shared else "w+b" if shared else "rb") as file:
+        length = file.seek(0, 2)
+        if length < wanted:
+            if not shared:
+                raise RuntimeError(
+                    f"file <{filename}> size <{length}> is smaller than the required mapping size <{wanted}>"
+                )
+            file.truncate(wanted)
+        access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+        memory = mmap.mmap(file.fileno(), wanted, access=access)
+    return frombuffer(memory, dtype=kind)
 
 
 def asarray(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
 from typing import Any, ClassVar, TypeVar
 
 from ..runtime.state import state
@@ -160,3 +161,16 @@ class set_multithreading_enabled:
 def is_multithreading_enabled() -> bool:
     """What ``set_multithreading_enabled`` was told last."""
     return set_multithreading_enabled.enabled
+
+
+class enforce_grad_layout_policy(ContextDecorator):
+    """Accepted: gradients lie row by row, whatever is asked for. A context manager, a decorator, or called alone."""
+
+    def __init__(self, enable: bool = True) -> None:
+        self.enable = enable
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass

@@ -15,6 +15,7 @@ from .core import TensorCore
 from .creation import from_array, size_of
 from .inplace import assign, check_writable
 from .inspection import is_same_size, is_signed
+from .shape import alias_of
 from .view import View, row_major
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """``input`` in the shape of ``the_template``, as ``Tensor.resize_`` makes it."""
     return input.resize_(the_template.shape, memory_format=memory_format)
+
+
+def _of_sparse(name: str, layout: str) -> Any:
+    """A method that only sparse tensors have: it raises what PyTorch raises of a dense one."""
+
+    def refuse(self: TensorCore) -> Any:
+        raise RuntimeError(
+            f"{name} expected sparse {layout}tensor layout but got Strided: tensors are dense"
+        )
+
+    refuse.__name__ = name
+    refuse.__doc__ = "Of sparse tensors."
+    return refuse
 
 
 class PropertyMethods(TensorCore):
@@ -36,6 +50,16 @@ class PropertyMethods(TensorCore):
     volatile = False
 
     is_same_size, is_signed = is_same_size, is_signed
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if "sparse" in name:
+                raise AttributeError(
+                    f"Tensor.{name}: tensors are dense here, and sparse ones not planned so far: keep the zeros",
+                    name=name,
+                )
+            return object.__getattribute__(self, name)  # which says what Python says
 
     @property
     def layout(self) -> formats.layout:
@@ -50,9 +74,18 @@ class PropertyMethods(TensorCore):
         """Whether its one element is not 0."""
         return bool(self)
 
-    def is_coalesced(self) -> bool:
-        """Of sparse tensors."""
-        raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
+    is_coalesced, coalesce = (_of_sparse(n, "coordinate ") for n in ("is_coalesced", "coalesce"))
+    indices, values = _of_sparse("indices", "coordinate "), _of_sparse("values", "")
+    crow_indices = _of_sparse("crow_indices", "row compressed ")
+    col_indices = _of_sparse("col_indices", "row compressed ")
+
+    def dense_dim(self) -> int:
+        """How many axes are dense: all."""
+        return self.ndim
+
+    def sparse_dim(self) -> int:
+        """How many axes are sparse: none."""
+        return 0
 
     def is_distributed(self) -> bool:
         """Whether it is a part of a tensor on several machines."""
@@ -72,7 +105,29 @@ class PropertyMethods(TensorCore):
         """This tensor, in ``dtype`` if given: it is dense."""
         return self if dtype is None else self.to(dtype)  # type: ignore
 
+    def record_stream(self, stream: Any) -> None:
+        """Of tensors on devices with streams."""
+        raise NotImplementedError(
+            "record_stream: the CPU's memory belongs to no stream: leave the call out"
+        )
+
     # Making and changing
+
+    def as_subclass(self, cls: type) -> Any:
+        """This tensor, on the tape and in its memory, as an object of ``cls``, a subclass of Tensor."""
+        if not (isinstance(cls, type) and issubclass(cls, TensorCore)):
+            raise RuntimeError(
+                f"as_subclass: cls must be a type that is a subclass of Tensor, got {cls!r}"
+            )
+        seen: Any = alias_of(self)  # type: ignore[arg-type]
+        seen.__class__ = cls
+        return seen
+
+    def module_load(self, other: TensorCore, assign: bool = False) -> Any:
+        """What ``load_state_dict`` would put in the place of this tensor for the entry ``other`` (*)."""
+        if assign:
+            return other.detach()  # type: ignore[attr-defined]
+        return self.copy_(other).detach()  # type: ignore[attr-defined]
 
     def resize_(self, *sizes: Any, memory_format: Any = None) -> Tensor:
         """Give it another shape in place: the elements stay in order, further ones come from the storage behind

@@ -201,6 +201,10 @@ class StorageMethods(TensorCore):
         """The elements that this tensor looks at."""
         return TypedStorage(self._storage)
 
+    def storage_type(self) -> type:
+        """The class of ``storage()``."""
+        return TypedStorage
+
     def is_set_to(self, tensor: TensorCore) -> bool:
         """Whether both look at the same memory in the same way."""
         mine, other = self._layout(), tensor._layout()

@@ -37,6 +37,7 @@ from .pointwise import PointwiseMethods
 from .properties import PropertyMethods
 from .reduce import ReduceMethods
 from .scalars import scalar_of
+from .segments import SegmentMethods
 from .shape import ShapeMethods
 from .softmax import SoftmaxMethods
 from .sorting import SortMethods
@@ -45,6 +46,7 @@ from .spectrogram import SpectrogramMethods
 from .statistics import StatisticsMethods
 from .storage import StorageMethods
 from .strided import StridedMethods
+from .thresholds import ThresholdMethods
 
 
 class Tensor(
@@ -76,6 +78,8 @@ class Tensor(
     CopyMethods,
     DrawMethods,
     StorageMethods,
+    SegmentMethods,
+    ThresholdMethods,
     ExchangeMethods,
     ComplexMethods,
     ConvertMethods,

@@ -1,6 +1,10 @@
 """What is done to a model's gradients and parameters as a whole, and to single weights."""
 
 from . import parametrizations, parametrize, rnn
+from .formats import (
+    convert_conv2d_weight_memory_format,
+    convert_conv3d_weight_memory_format,
+)
 from .fusion import (
     fuse_conv_bn_eval,
     fuse_conv_bn_weights,
@@ -23,6 +27,8 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
