@@ -101,7 +101,7 @@ MISSING = {
     "import torch.onnx": (ModuleNotFoundError, "torch.onnx: in PyTorch 2.13, and not planned"),
     "from torch import onnx": (ModuleNotFoundError, "torch.onnx: in PyTorch 2.13, and not planned"),
     "import torch; torch.onnx": (AttributeError, "torch.onnx: in PyTorch 2.13, and not planned"),
-    "import torch; torch.sparse_coo_tensor": (AttributeError, "in PyTorch 2.13, and not planned"),
+    "import torch; torch.sparse_coo_tensor": (AttributeError, "in PyTorch 2.13, and not planned .*: tensors are dense"),
     "from torch.nn.functional import scaled_mm": (ImportError, "torch.nn.functional.scaled_mm: in PyTorch 2.13"),
     "from torch.nn import Linaer": (ImportError, "no public name of PyTorch 2.13; nearest here: torch.nn.Linear"),
     "import torch; torch.nn.Linaer": (AttributeError, "torch.nn.Linaer: no public name .*torch.nn.Linear"),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.testing import parity
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has not repeated itself")
 FOLDS = ("sum", "mean", "max", "min", "prod")
@@ -218,12 +217,3 @@ def test_segments_by_hand() -> None:
     x = tw.arange(8.0).reshape(4, 2)
     found = tw.segment_reduce(x, "max", lengths=tw.tensor([1, 0, 3]))
     assert found.tolist() == [[0.0, 1.0], [-tw.inf, -tw.inf], [6.0, 7.0]]
-
-
-def test_sparse_names_say_that_tensors_are_dense() -> None:
-    with pytest.raises(AttributeError, match="Tensor.to_sparse: tensors are dense here"):
-        tw.ones(2).to_sparse()
-    with pytest.raises(AttributeError, match="no attribute 'to_spare'"):
-        tw.ones(2).to_spare()
-    assert not hasattr(tw.ones(2), "to_sparse_csr")
-    assert parity.PAGE.exists()

@@ -51,16 +51,6 @@ class PropertyMethods(TensorCore):
 
     is_same_size, is_signed = is_same_size, is_signed
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if "sparse" in name:
-                raise AttributeError(
-                    f"Tensor.{name}: tensors are dense here, and sparse ones not planned so far: keep the zeros",
-                    name=name,
-                )
-            return object.__getattribute__(self, name)  # which says what Python says
-
     @property
     def layout(self) -> formats.layout:
         """How it is stored: ``strided``."""
