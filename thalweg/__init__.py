@@ -198,6 +198,7 @@ from .tensor.equations import (
     chain_matmul,
     cholesky_inverse,
     cholesky_solve,
+    lobpcg,
     matrix_exp,
     pinverse,
     triangular_solve,

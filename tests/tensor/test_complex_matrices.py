@@ -145,3 +145,34 @@ def test_complex_numbers_are_drawn_as_in_pytorch() -> None:
             tw.manual_seed(5)
             torch.manual_seed(5)
             np.testing.assert_allclose(draw(tw, n).numpy(), draw(torch, n).numpy(), rtol=1e-6)
+
+
+def _some_eigenvalues(lib: Any) -> list[Any]:
+    lib.manual_seed(0)
+    a, b = lib.randn(2, 7, 7, dtype=lib.float64), lib.randn(7, 7, dtype=lib.float64)
+    a, b = a @ a.mT, b @ b.mT + 9 * lib.eye(7, dtype=lib.float64)
+    a.requires_grad_()
+    found: list[Any] = [
+        *lib.lobpcg(a, 2),
+        *lib.lobpcg(a.detach()[0], 2, b),
+        *lib.lobpcg(a, 2, largest=False),
+    ]
+    found += lib.lobpcg(a.detach()[1], X=lib.randn(7, 2, dtype=lib.float64))
+    (found[0].sum() + (found[1].abs() * lib.arange(1.0, 3.0)).sum()).backward()
+    return [t.detach().abs().numpy() for t in (*found, a.grad, lib.randn(2))]
+
+
+def test_some_eigenvalues_as_in_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    for x, y in zip(_some_eigenvalues(tw), _some_eigenvalues(torch), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+def test_some_eigenvalues_refuse() -> None:
+    with pytest.raises(ValueError, match="smaller than 3 x"):
+        tw.lobpcg(tw.eye(5), 2)
+    with pytest.raises(AssertionError, match="must be square"):
+        tw.lobpcg(tw.ones(5, 4))
+    with pytest.raises(RuntimeError, match="no iterations to track"):
+        tw.lobpcg(tw.eye(5), tracker=print)
+    assert tw.lobpcg(tw.diag(tw.tensor([3.0, 1.0, 2.0])))[0].tolist() == [3.0]

@@ -17,10 +17,21 @@ from . import return_types
 from .arithmetic import maximum
 from .core import TensorCore
 from .creation import tensor, zeros
-from .decompositions import check_info, eigvalsh, lu_factor_ex, lu_unpack, svdvals
+from .decompositions import check_info, eigh, eigvalsh, lu_factor_ex, lu_unpack, svdvals
 from .dispatch import dispatch
 from .joining import cat
-from .matrices import det, floating, inv, logdet, matrix_power, multi_dot, slogdet_of, solve
+from .matrices import (
+    cholesky,
+    det,
+    floating,
+    inv,
+    logdet,
+    matrix_power,
+    multi_dot,
+    slogdet_of,
+    solve,
+)
+from .random import randn
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -318,6 +329,54 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
     """``linalg.multi_dot`` of matrices (N, M), (M, K), ...; one alone is itself."""
     given = list(matrices[0]) if len(matrices) == 1 and not isinstance(matrices[0], TensorCore) else list(matrices)  # fmt: skip
     return given[0] if len(given) == 1 else multi_dot(given)
+
+
+def lobpcg(
+    A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor | None = None, n: int | None = None,
+    iK: Any = None, niter: int | None = None, tol: float | None = None, largest: bool | None = None,
+    method: str | None = None, tracker: Any = None, ortho_iparams: Any = None, ortho_fparams: Any = None,
+    ortho_bparams: Any = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The ``k`` largest eigenvalues (..., k), falling, and their vectors (..., N, k); of A x = e B x if B is given.
+
+    They are computed as ``linalg.eigh`` computes all of them, not by iteration: what says how to iterate, from ``X``
+    (..., N, n) and ``iK`` on, says at most how many there are.
+
+    Args:
+        A: (..., N, N) symmetric. B: (..., N, N) symmetric and positive.
+        k: 1, or the columns of X, unless given; at most a third of N. n: how many there are, k unless given.
+        largest: False for the smallest, rising.
+    Raises:
+        ValueError: k is too large for PyTorch's iteration.
+        RuntimeError: a ``tracker`` of iterations is given.
+    """
+    if A.shape[-2] != A.shape[-1]:
+        raise AssertionError(f"A must be square, got shape {list(A.shape)}")
+    floating("lobpcg", A, *([] if B is None else [B]))
+    if tracker is not None:
+        raise RuntimeError("lobpcg: there are no iterations to track: leave out the tracker")
+    size = A.shape[-1]
+    k = (1 if X is None else X.shape[-1]) if k is None else k
+    count = n if n is not None else k if X is None else X.shape[-1]
+    if size < 3 * count:
+        raise ValueError(
+            f"LOBPCG algorithm is not applicable when the number of A rows (={size}) is smaller than 3 x the number of "
+            f"requested eigenpairs (={count})"
+        )
+    if X is None:
+        randn(
+            *A.shape[:-1], count, dtype=A.dtype
+        )  # where PyTorch begins: its stream goes on from there
+    whole, lower = A, None
+    if B is not None:
+        lower = cholesky(B)
+        whole = solve_triangular(lower, solve_triangular(lower, A, upper=False).mH, upper=False)
+    values, vectors = eigh((whole + whole.mH) / 2)
+    if lower is not None:
+        vectors = solve_triangular(lower.mH, vectors, upper=True)
+    if largest is None or largest:
+        values, vectors = values.flip(-1), vectors.flip(-1)
+    return values[..., :count], vectors[..., :count]
 
 
 class EquationMethods(TensorCore):

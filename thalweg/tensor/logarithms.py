@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.builder import Var
+from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops.composite import floating, op, promoted
 from .core import TensorCore
@@ -16,6 +17,9 @@ from .pointwise import binary, unary
 def _logaddexp(x: Var, y: Var) -> Var:
     x, y = (floating(v) for v in promoted(x, y))
     shape = (x + y).shape
+    if x.dtype.is_complex:
+        larger = c.real(x) >= c.real(y)
+        return e.where(larger, x, y) + e.log1p(e.exp(e.where(larger, y - x, x - y)))
     most = e.maximum(x, y).broadcast_to(shape)
     gap = e.abs_(x - y)
     same = x.eq(y)

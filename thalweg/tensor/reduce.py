@@ -415,8 +415,8 @@ def _logsumexp(x: Var, axes: tuple[int, ...], keepdim: bool) -> Var:
     x = floating(x)
     if not x.size:
         return e.log(e.exp(x).sum(axes, keepdim))
-    peak = m.detached(r.amax(x, axes=axes, keepdim=True))
-    finite = e.where(e.isinf(peak), peak.zeros_like(), peak)
+    peak = m.detached(r.amax(c.real_part(x), axes=axes, keepdim=True))
+    finite = c.like(e.where(e.isinf(peak), peak.zeros_like(), peak), x)
     total = e.log(e.exp(x - finite).sum(axes, True)) + finite
     return total if keepdim else total.reshape(r.reduced_shape(x.shape, axes, False))
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..ir.builder import Var
-from ..ir.dtype import bool_, float64
+from ..ir.dtype import bool_, complex128, float64
 from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops import movement as m
@@ -66,7 +66,8 @@ def _ldexp(x: Var, other: Var) -> Var:
 
 @op("PowBackward1")
 def _float_power(x: Var, y: Var) -> Var:
-    return e.pow_(x.astype(float64), y.astype(float64))
+    wide = complex128 if x.dtype.is_complex or y.dtype.is_complex else float64
+    return e.pow_(x.astype(wide), y.astype(wide))
 
 
 @op("SincBackward0")
@@ -138,7 +139,7 @@ fmin = binary("fmin", _fmin, "", "The smaller of each pair; a NaN gives way to t
 heaviside = binary("heaviside", _heaviside, "", "0 below zero, 1 above, the other's value at zero.")
 logaddexp2 = binary("logaddexp2", _logaddexp2, "", "log2(2**x + 2**y) without overflow.")
 ldexp = binary("ldexp", _ldexp, "", "x * 2**other.")
-float_power = binary("float_power", _float_power, "", "x**other in float64.")
+float_power = binary("float_power", _float_power, "", "x**other in float64, or complex128.")
 xlog1py = binary("xlog1py", _xlog1py, "", "x * log1p(y), and 0 where x is 0.")
 sinc = unary("sinc", _sinc, "", "sin(pi x) / (pi x), and 1 at 0.")
 sgn = unary("sgn", _sgn, "", "-1, 0 or 1; of complex numbers what is left without their size.")

@@ -10,6 +10,7 @@ from ...ir.aval import Aval, broadcast_shapes, promote
 from ...ir.builder import Var
 from ...ir.dtype import DType, bool_, int64
 from ...ops import elementwise as e
+from ...ops.complex import magnitude
 from ...ops.composite import op, per_reduction
 from ...tensor import Tensor
 from ...tensor.dispatch import dispatch
@@ -81,8 +82,9 @@ def _l1(x: Var, y: Var, reduction: str) -> Var:
     if bool_ in (x.dtype, y.dtype):
         raise RuntimeError("l1_loss: a bool tensor has no differences: convert it to numbers first")
     dtype = _common(x, y)
-    size = e.abs_(x.astype(dtype) - y.astype(dtype))
-    if dtype.is_floating_point or reduction == "none":
+    gap = x.astype(dtype) - y.astype(dtype)
+    size = magnitude(gap) if dtype.is_complex else e.abs_(gap)
+    if dtype.is_differentiable or reduction == "none":
         return reduced(size, reduction)
     if reduction == "mean":
         raise RuntimeError(
