@@ -344,7 +344,7 @@ def lobpcg(
 
     Args:
         A: (..., N, N) symmetric. B: (..., N, N) symmetric and positive.
-        k: 1, or the columns of X, unless given; at most a third of N. n: how many there are, k unless given.
+        k: 1, or the columns of X, unless given; at most a third of N. n: how many the iteration has, k unless given.
         largest: False for the smallest, rising.
     Raises:
         ValueError: k is too large for PyTorch's iteration.
@@ -364,9 +364,8 @@ def lobpcg(
             f"requested eigenpairs (={count})"
         )
     if X is None:
-        randn(
-            *A.shape[:-1], count, dtype=A.dtype
-        )  # where PyTorch begins: its stream goes on from there
+        for _ in range(math.prod(A.shape[:-2])):  # PyTorch begins there: its stream goes on
+            randn(size, count, dtype=A.dtype)
     whole, lower = A, None
     if B is not None:
         lower = cholesky(B)
@@ -376,7 +375,7 @@ def lobpcg(
         vectors = solve_triangular(lower.mH, vectors, upper=True)
     if largest is None or largest:
         values, vectors = values.flip(-1), vectors.flip(-1)
-    return values[..., :count], vectors[..., :count]
+    return values[..., : min(k, count)], vectors[..., : min(k, count)]
 
 
 class EquationMethods(TensorCore):
