@@ -240,7 +240,6 @@ class _Shorter(tw.nn.Module):
             AssertionError,
             "only for eval",
         ),
-        (lambda m: parametrizations.orthogonal(m), NotImplementedError, "orthogonal_"),
     ],
 )
 def test_errors_name_the_mend(call: Any, kind: Any, text: str) -> None:
