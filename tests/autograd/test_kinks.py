@@ -56,6 +56,22 @@ KINKS: dict[str, tuple[list[float], Callable[[Any, Any], Any]]] = {
     "power zero": ([0.0, 2.0], lambda m, x: x**0),
     "prod with a zero": ([0.0, 2.0, 3.0], lambda m, x: x.prod()),
     "prod with zeros": ([0.0, 0.0, 3.0], lambda m, x: x.prod()),
+    "running product over a zero": ([1.0, 2.0, 0.0, 3.0, 4.0], lambda m, x: x.cumprod(0) * m.arange(1.0, 6)),
+    "running product over zeros": ([2.0, 0.0, 3.0, 0.0, 4.0], lambda m, x: x.cumprod(0) * m.arange(1.0, 6)),
+    "running product from a zero": ([0.0, 2.0, 3.0], lambda m, x: x.cumprod(0)),
+    "running product of zeros": ([0.0, 0.0], lambda m, x: x.cumprod(0)),
+    "scattered factors, a zero": (
+        [2.0, 0.0, 3.0, 0.0, 0.0, 5.0],
+        lambda m, x: x[:2].scatter_reduce(0, m.tensor([0, 0, 1, 1]), x[2:], "prod"),
+    ),
+    "scattered factors, new products": (
+        [2.0, 7.0, 3.0, 0.0, 0.0, 0.0],
+        lambda m, x: x[:2].scatter_reduce(0, m.tensor([0, 0, 1, 1]), x[2:], "prod", include_self=False),
+    ),
+    "slices as factors, a zero": (
+        [2.0, 3.0, 0.0, 4.0, 5.0, 0.0],
+        lambda m, x: x[:2].view(2, 1).index_reduce(0, m.tensor([0, 0, 1, 1]), x[2:].view(4, 1), "prod"),
+    ),
     "median of ties": ([2.0, 2.0, 1.0], lambda m, x: x.median()),
     "sort of ties": ([2.0, 2.0, 1.0], lambda m, x: x.sort(stable=True)[0] * m.tensor([1.0, 2.0, 3.0])),
     "max pool of ties": ([1.0, 1.0, 1.0, 1.0], lambda m, x: m.nn.functional.max_pool1d(x.view(1, 1, 4), 2)),
@@ -65,6 +81,7 @@ KINKS: dict[str, tuple[list[float], Callable[[Any, Any], Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:index_reduce")  # PyTorch says that it is in beta
 @pytest.mark.parametrize("name", KINKS)
 def test_ties_and_kinks(name: str) -> None:
     torch = pytest.importorskip("torch")

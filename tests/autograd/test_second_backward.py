@@ -65,3 +65,24 @@ def test_what_a_custom_function_saved_is_freed(reading: bool) -> None:
     with pytest.raises(RuntimeError, match="second time"):
         total.backward()
     assert x.grad.tolist() == [4.0] * 3
+
+
+@pytest.mark.parametrize("values", [[1.0, 0.0, 2.0, 0.0], [0.0, 3.0], [2.0, 0.5, 3.0]])
+def test_running_products_over_zeros_have_every_derivative(values: list[float]) -> None:
+    x = tw.tensor(values, dtype=tw.float64, requires_grad=True)
+    assert tw.autograd.gradcheck(lambda x: x.cumprod(0), x)
+    assert tw.autograd.gradgradcheck(lambda x: x.cumprod(0), x)
+
+
+def test_the_only_factor_of_zero_has_the_product_of_the_others() -> None:
+    x = tw.tensor([2.0, 3.0], dtype=tw.float64, requires_grad=True)
+    src = tw.tensor([0.0, 5.0, 0.0, 0.0], dtype=tw.float64, requires_grad=True)
+    found = x.scatter_reduce(0, tw.tensor([0, 0, 1, 1]), src, "prod")
+    found.sum().backward()
+    assert src.grad.tolist() == [10.0, 0.0, 0.0, 0.0] and x.grad.tolist() == [0.0, 0.0]
+
+
+def test_what_a_strided_source_overwrites_has_no_gradient() -> None:
+    x = tw.arange(9.0, dtype=tw.float64).reshape(3, 3).requires_grad_()
+    src = tw.ones(2, 2, dtype=tw.float64, requires_grad=True)
+    assert tw.autograd.gradcheck(lambda x, s: x.as_strided_scatter(s, (2, 2), (1, 2), 1), (x, src))

@@ -292,14 +292,26 @@ def _scatter_grad(
         if k == 0:
             ones = base.ones_like()
             return g * scatter(ones, src, index, axis=axis, mode="prod")
-        weighted = gather(_within_index(g * out, index, axis), index, axis=axis)
-        return where(src.eq(0), src.zeros_like(), weighted / src)
+        return _factor_grad(g, out, base, src, index, axis)
     hits, own = eq(src, spread_out).astype(g.dtype), eq(base, out).astype(g.dtype)
     count = scatter(own, hits, index, axis=axis, mode="add")
     share = where(count.eq(0), count.zeros_like(), g / count)
     if k == 0:
         return own * share
     return hits * gather(_within_index(share, index, axis), index, axis=axis)
+
+
+def _factor_grad(g: Var, out: Var, base: Var, src: Var, index: Var, axis: int) -> Var:
+    """Of a product's factors: the product over the factor; of the only factor of zero the product of the others."""
+    zero = eq(src, src.zeros_like())
+    filled = where(zero, src.ones_like(), src)
+    zeros = scatter(base.zeros_like(), zero.astype(base.dtype), index, axis=axis, mode="add")
+    others = scatter(base, filled, index, axis=axis, mode="prod")
+    g, out, zeros, others = (
+        gather(_within_index(v, index, axis), index, axis=axis) for v in (g, out, zeros, others)
+    )
+    single = zero & eq(zeros, zeros.ones_like())
+    return g * where(single, others, out / filled)
 
 
 def _within_index(x: Var, index: Var, axis: int) -> Var:

@@ -11,7 +11,7 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64
 from ..ir.primitive import Primitive, primitive
 from .elementwise import div
-from .movement import cat, flip, row_major, slice_
+from .movement import cat, flip, pad, row_major, slice_
 from .samples import Sample, draw
 
 Array = np.ndarray[Any, Any]
@@ -227,8 +227,31 @@ cumsum: Primitive = primitive(
 
 
 def _cumprod_grad(g: Var, out: Var, x: Var, axis: int) -> Var:
-    """Plain where no element is zero: reverse running sums of g * out, over x."""
-    return _cumsum_grad(g * out, out, x, axis) / x
+    """With E the running product before an element: E s, where s[k] = g[k] + x[k + 1] s[k + 1] from the end on.
+
+    Nothing is divided, so that zeros are no trouble, in later derivatives neither. The recurrence is
+    unrolled by doubling: after each round s counts twice as many terms, and f is the product between.
+    """
+    before = _moved(out, axis, -1, 1)
+    s, f = g, _moved(x, axis, 1, 0)
+    step = 1
+    while step < x.shape[axis]:
+        s = s + f * _moved(s, axis, step, 0)
+        f = f * _moved(f, axis, step, 0)
+        step *= 2
+    return before * s
+
+
+def _moved(x: Var, axis: int, by: int, fill: int) -> Var:
+    """``x[k + by]`` at each place k of an axis, ``fill`` where there is none."""
+    n, rank = x.shape[axis], x.ndim
+    ahead, behind = min(max(by, 0), n), min(max(-by, 0), n)
+    starts = tuple(ahead if a == axis else 0 for a in range(rank))
+    stops = tuple(m - behind if a == axis else m for a, m in enumerate(x.shape))
+    part = slice_(x, starts=starts, stops=stops, steps=(1,) * rank)
+    low = tuple(behind if a == axis else 0 for a in range(rank))
+    result: Var = pad(part, x.builder.constant(fill, x.dtype), low=low, high=starts)
+    return result
 
 
 cumprod: Primitive = primitive(

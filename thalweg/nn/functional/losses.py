@@ -28,15 +28,24 @@ __all__ = [
 
 @op("BinaryCrossEntropyBackward0", (0, 1))
 def _bce(p: Var, y: Var, weight: Var | None, reduction: str) -> Var:
-    """The logarithms are not below -100, so that a probability of 0 gives a finite loss. Where the slope of one is not
-    finite (at 0 and at 1) it counts as 0: what comes from a saturated sigmoid has no gradient, and no NaN."""
+    """The logarithms are not below -100, so that a probability of 0 gives a finite loss, and the slope for p is
+    (p - y) / max(p (1 - p), 1e-12), finite too: what comes from a saturated sigmoid has no gradient of NaN.
+
+    At the edge, where 1e-12 bounds the slope, p and 1 - p are 0 but for ``small``; the logarithms there are numbers
+    (of the large one -small), and a term of value 0 has the slope.
+    """
     constant = p.builder.constant
-    floor, one = constant(-100.0, p.dtype), constant(1.0, p.dtype)
-    low, high = e.lt(p, constant(float(p.dtype.limits.tiny), p.dtype)), e.eq(p, one)
-    steep = detached(e.maximum(e.log(p), floor))
-    hit = e.where(low, steep, e.maximum(e.log(e.where(low, one, p)), floor))
-    miss = e.where(high, floor, e.log1p(-e.where(high, p.zeros_like(), p)))
-    losses = (y - 1) * miss - y * hit
+    one, half = constant(1.0, p.dtype), constant(0.5, p.dtype)
+    least = constant(max(1e-12, float(p.dtype.limits.tiny)), p.dtype)
+    here = detached(p)
+    edge, high = e.lt(p * (one - p), least), e.gt(here, half)
+    small = e.where(high, one - here, here)
+    steep = e.maximum(e.log(small), constant(-100.0, p.dtype))
+    inside = e.where(edge, half, p)
+    hit = e.where(edge, e.where(high, -small, steep), e.log(inside))
+    miss = e.where(edge, e.where(high, steep, -small), e.log1p(-inside))
+    slope = (p - here) * ((p + here) * half - y) / least
+    losses = (y - 1) * miss - y * hit + e.where(edge, slope, p.zeros_like())
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
