@@ -39,6 +39,8 @@ RIGHT = {
 def test_right_gradients_pass(name: str) -> None:
     assert gradcheck(RIGHT[name], (_input(2, 3), _input(2, 3, seed=1)))
     assert gradgradcheck(RIGHT[name], (_input(2, 3), _input(2, 3, seed=1)))
+    assert gradcheck(RIGHT[name], (_input(2, 3), _input(2, 3, seed=1)), fast_mode=True)
+    assert gradgradcheck(RIGHT[name], (_input(2, 3), _input(2, 3, seed=1)), fast_mode=True)
 
 
 def _wrong(factor: float) -> Any:
@@ -65,6 +67,8 @@ def test_a_wrong_gradient_is_caught() -> None:
         gradcheck(_wrong(2.01), (x,))
     assert not gradcheck(_wrong(2.01), (x,), raise_exception=False)
     assert gradcheck(_wrong(2.01), (x,), rtol=0.1)
+    assert gradcheck(_wrong(2), (x,), fast_mode=True)
+    assert not gradcheck(_wrong(2.01), (x,), raise_exception=False, fast_mode=True)
 
 
 def test_a_wrong_second_gradient_is_caught() -> None:
@@ -82,6 +86,7 @@ def test_a_wrong_second_gradient_is_caught() -> None:
     x = _input(2)
     assert gradcheck(Sine.apply, (x,))
     assert not gradgradcheck(Sine.apply, (x,), raise_exception=False)
+    assert not gradgradcheck(Sine.apply, (x,), raise_exception=False, fast_mode=True)
 
 
 def test_only_what_requires_grad_is_checked() -> None:

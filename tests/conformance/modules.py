@@ -60,18 +60,6 @@ def same_state(mine: Any, theirs: Any) -> None:
             harness.same(found[name], value)
 
 
-def leaves(x: Any) -> Any:
-    """A sample with each tensor in it a leaf of its own, whatever it was computed from."""
-    if isinstance(x, torch.Tensor):
-        return x.detach().requires_grad_(x.requires_grad)
-    if isinstance(x, list | tuple):
-        parts = [leaves(v) for v in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    if isinstance(x, dict):
-        return {k: leaves(v) for k, v in x.items()}
-    return x
-
-
 def call(module: Any, given: Any, seed: int, library: Any) -> Any:
     library.manual_seed(seed)
     return module(*given[0], **given[1])
@@ -115,7 +103,7 @@ def check_gradients(
 def check_sample(info: Any, sample: Any, dtype: torch.dtype, training: bool, twice: bool) -> None:
     """One sample: first weights, outputs, gradients, those of gradients if ``twice``, buffers afterwards."""
     theirs, mine = both(info, sample.constructor_input, dtype, training)
-    given = (leaves(sample.forward_input.args), leaves(sample.forward_input.kwargs))
+    given = (harness.leaves(sample.forward_input.args), harness.leaves(sample.forward_input.kwargs))
     own = (harness.ours(given[0], True), harness.ours(given[1], True))
     if info.is_lazy:  # the first call makes the weights
         call(theirs, given, 3, torch)

@@ -142,3 +142,12 @@ def test_signals_that_do_not_fit():
     ):
         with pytest.raises((RuntimeError, NotImplementedError), match=text):
             call()
+
+
+def test_spectra_of_no_real_signal_give_what_their_first_half_says() -> None:
+    """Of (0, 1, 2j, 3) the first three give the signal; NumPy says the same of them."""
+    frame = np.fft.irfft([0, 1, 2j], 4)
+    spectra = tw.tensor(np.array([[0], [1], [2j], [3]]))
+    found = spectra.istft(4, center=False, onesided=False, window=tw.ones(4, dtype=tw.float64))
+    np.testing.assert_allclose(found.numpy(), frame, atol=1e-12)
+    assert tw.equal(found, spectra.istft(4, center=False, window=tw.ones(4, dtype=tw.float64)))

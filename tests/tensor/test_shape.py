@@ -268,3 +268,24 @@ def test_a_selected_place_is_a_run_time_number():
 def test_a_size_that_is_no_integer_is_refused(size: Any) -> None:
     with pytest.raises(TypeError):
         tw.ones(2).reshape(size)
+
+
+def test_as_strided_of_a_part_that_is_a_leaf_has_its_gradient() -> None:
+    part = tw.arange(20.0)[5:15].requires_grad_()
+    shown = part.as_strided((2, 2), (1, 3))
+    (shown * tw.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+    assert shown.tolist() == [[5, 8], [6, 9]] and part.grad.tolist() == [
+        1,
+        3,
+        0,
+        2,
+        4,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
+    with pytest.raises(RuntimeError, match="elements 5 to 15"):
+        part.as_strided((2, 2), (1, 3), 0)
+    assert part.detach().as_strided((2,), (1,), 0).tolist() == [0, 1]

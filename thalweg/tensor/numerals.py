@@ -56,7 +56,7 @@ nextafter = binary(
     "nextafter",
     _nextafter,
     "",
-    "The next number after ``input`` towards ``other``; has no gradient.",
+    "The next number after ``input`` towards ``other``; slope 1, where they are equal 0.",
 )
 fix = trunc
 

@@ -465,12 +465,18 @@ def as_strided(
             f"elements, the storage has {have}"
         )
     source: Any = input
-    if input._view is not None and input.requires_grad:
-        source = input._base if input._base is not None else input
+    if input._base is not None and input._base.requires_grad:
+        source = input._base
     start = source._layout()
     if source.requires_grad and not start.is_contiguous():
         raise RuntimeError(
             "as_strided: the tape cannot follow it on a strided view: use contiguous() first"
+        )
+    first, size = start.offset, source._aval().size
+    if source.requires_grad and 0 not in shape and not first <= offset < reach <= first + size:
+        raise RuntimeError(
+            f"as_strided: the tape cannot follow it outside of the tensor, elements {first} to {first + size} of its "
+            f"storage: detach() it to look at {offset} to {reach}"
         )
     return derived(
         _as_strided, source, View(shape, strides, offset), (shape, strides, offset - start.offset)

@@ -167,11 +167,10 @@ def istft(
     shape = _window("istft", window, size, n_fft, spectra.dtype.to_real())
     norm = "ortho" if normalized else None
     spectra = spectra.transpose(1, 2)
-    if half:
-        frames = irfft(spectra, n_fft, norm=norm)
-    else:
+    if return_complex:
         frames = ifft(spectra, norm=norm)
-        frames = frames if return_complex else frames.real
+    else:  # of whole spectra the first half says all about a real signal, as in PyTorch
+        frames = irfft(spectra if half else spectra[..., : n_fft // 2 + 1], n_fft, norm=norm)
     whole = n_fft + hop * (count - 1)
     places = from_array(
         (np.arange(count)[:, None] * hop + np.arange(n_fft)).reshape(-1).astype(np.int64)
