@@ -48,7 +48,7 @@ def filled(x: Any, given: Iterator[Any]) -> Any:
 def example(t: Any, k: int) -> Any:
     """Other numbers of the kind: floats moved toward zero, whole numbers (indices) and bools turned around."""
     a = t.numpy()
-    if a.dtype.kind == "f":
+    if a.dtype.kind in "fc":
         return tw.tensor(a * (1 - 0.05 * k))
     return tw.tensor(np.ascontiguousarray(np.flip(a)) if k % 2 and a.ndim else a)
 
@@ -84,7 +84,7 @@ def check(info: Any) -> int:
     """Run samples of an entry, floating ones if there are; gives how many, raises at the first that is wrong."""
     function = harness.counterpart(info)
     count = 0
-    for dtype in (torch.float64, torch.int64):
+    for dtype in (torch.float64, torch.int64, torch.complex128):
         if count or dtype not in info.supported_dtypes("cpu"):
             continue
         torch.manual_seed(0)
@@ -95,7 +95,7 @@ def check(info: Any) -> int:
             masks = [(True,) * n] if n else []
             masks += [(True, False), (False, True)] if n == 2 else []
             for mask in masks:
-                count += _check(call, mask, dtype is torch.float64 and info.supports_autograd)
+                count += _check(call, mask, dtype is not torch.int64 and info.supports_autograd)
     assert count, "no samples"
     return count
 
@@ -123,7 +123,10 @@ def _check(call: Call, mask: tuple[bool, ...], gradients: bool) -> int:
 
 def _gradients(function: Any, given: list[Any], weigh: Any) -> list[Any]:
     """The gradients of the weighed results by the floating operands; None for another."""
-    leaves = [t.detach().clone().requires_grad_(t.dtype.is_floating_point) for t in given]
+    leaves = [
+        t.detach().clone().requires_grad_(t.dtype.is_floating_point or t.dtype.is_complex)
+        for t in given
+    ]
     results = [t for t in function(*leaves) if t.requires_grad]
     wanted = [t for t in leaves if t.requires_grad]
     if not (wanted and results):

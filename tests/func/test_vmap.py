@@ -284,3 +284,25 @@ def _varied(a: Any, k: int) -> Any:
     if a.dtype.kind == "f":
         return a * (1 - 0.05 * k)
     return a if k % 2 == 0 or a.ndim == 0 else np.ascontiguousarray(np.flip(a))
+
+
+def test_a_write_through_strides_reaches_each_example() -> None:
+    def written(x: Any, y: Any) -> Any:
+        x = x.clone()
+        x.as_strided((2,), (3,)).copy_(y)
+        return x
+
+    x = tw.arange(8.0).reshape(2, 2, 2)
+    y = tw.tensor([[10.0, 20.0], [30.0, 40.0]])
+    expected = [[[10, 1], [2, 20]], [[30, 5], [6, 40]]]
+    assert vmap(written)(x, y).tolist() == expected
+    scattered = vmap(lambda x, y: x.as_strided_scatter(y, (2,), (3,)))
+    assert scattered(x, y).tolist() == expected
+
+
+def test_factors_of_each_example_and_a_singular_one() -> None:
+    matrices = tw.tensor([[[4.0, 3], [2, 1]], [[1, 0], [0, 2]]])
+    found = vmap(tw.linalg.lu_factor)(matrices)
+    assert found[0].tolist() == [[[4, 3], [0.5, -0.5]], [[1, 0], [0, 2]]]
+    with pytest.raises(tw.linalg.LinAlgError, match="Batch element 1"):
+        vmap(tw.linalg.lu_factor)(tw.tensor([[[4.0, 3], [2, 1]], [[1, 1], [1, 1]]]))

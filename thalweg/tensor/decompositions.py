@@ -204,11 +204,14 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
 
 
 def check_info(name: str, info: Tensor, text: str) -> None:
-    """LinAlgError with ``text`` about the first of ``info`` (...,) that is not 0."""
-    codes = info.reshape(-1).tolist()
+    """LinAlgError with ``text`` about the first of ``info`` (...,) that is not 0; under vmap in any example."""
+    whole: Any = info
+    while whole._levels:
+        whole = whole._inner
+    codes = whole.reshape(-1).tolist()
     for k, code in enumerate(codes):
         if code:
-            which = f"(Batch element {k}): " if info.ndim else ""
+            which = f"(Batch element {k}): " if whole.ndim else ""
             raise LinAlgError(f"{name}: {which}{text.format(code)}")
 
 

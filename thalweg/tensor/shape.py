@@ -456,6 +456,8 @@ def as_strided(
     offset = layout.offset if storage_offset is None else storage_offset
     if input._levels:
         dense = (shape, strides, offset - layout.offset)
+        if layout.is_contiguous():
+            return derived(_as_strided, input, View(shape, strides, offset), dense)
         return dispatch(_as_strided, (contiguous(input),), dense)
     reach = offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     have = input._storage.aval.size
