@@ -266,6 +266,7 @@ from .tensor.modes import (
 from .tensor.norms import cdist, trace
 from .tensor.norms import norm_of as norm
 from .tensor.numerals import fix, frexp, gcd, lcm, nextafter
+from .tensor.outputs import with_outputs
 from .tensor.parts import (
     atleast_1d,
     atleast_2d,
@@ -504,6 +505,8 @@ from .tensor.typed import (
     set_default_tensor_type,
 )
 from .tensor.written import *  # noqa: F403
+
+globals().update(with_outputs(globals()))
 
 float, double, long, int, short = float32, float64, int64, int32, int16
 half, cfloat, cdouble = float16, complex64, complex128

@@ -45,6 +45,7 @@ from .tensor.matrices import (
 )
 from .tensor.matrices import linalg_cross as cross
 from .tensor.norms import cond, matrix_norm, norm, vector_norm
+from .tensor.outputs import with_outputs
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
@@ -54,3 +55,5 @@ __all__ = [
     "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve",
     "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
+
+globals().update(with_outputs(globals()))

@@ -42,6 +42,7 @@ from .tensor.gamma import (
     zeta,
 )
 from .tensor.logarithms import logit, xlogy
+from .tensor.outputs import with_outputs
 from .tensor.pointwise import erf, exp2, expm1, log1p
 from .tensor.pointwise import sigmoid as expit
 from .tensor.reduce import logsumexp
@@ -69,3 +70,5 @@ __all__ = [
     "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w", "sinc",
     "softmax", "spherical_bessel_j0", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
+
+globals().update(with_outputs(globals()))

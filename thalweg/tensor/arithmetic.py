@@ -16,7 +16,8 @@ from .creation import from_array
 from .dispatch import by_example, dispatch
 from .inplace import inplace
 from .older import numbers_first
-from .pointwise import binary, give
+from .outputs import give
+from .pointwise import binary
 from .scalars import check_beside
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..ops.movement import cat, slice_
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
-from .pointwise import give
+from .outputs import give
 
 if TYPE_CHECKING:
     from .tensor import Tensor

@@ -232,7 +232,6 @@ def zeros(
     requires_grad: bool = False,
     layout: Any = None,
     pin_memory: bool = False,
-    out: None = None,
 ) -> Tensor:
     """Zeros of the given size."""
     as_device(device)
@@ -246,7 +245,6 @@ def ones(
     requires_grad: bool = False,
     layout: Any = None,
     pin_memory: bool = False,
-    out: None = None,
 ) -> Tensor:
     """Ones of the given size."""
     return _filled(size_of(size), 1, dtype, device, requires_grad)

@@ -24,8 +24,8 @@ from ..runtime.state import state
 from .core import TensorCore
 from .creation import DeviceLike, from_array
 from .dispatch import dispatch
+from .outputs import give
 from .parts import roll
-from .pointwise import give
 from .reduce import wrap_dim
 
 if TYPE_CHECKING:

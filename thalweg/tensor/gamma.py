@@ -11,7 +11,8 @@ from ..ops.composite import Op, floating, op, promoted
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
-from .pointwise import binary, give, unary
+from .outputs import give
+from .pointwise import binary, unary
 
 if TYPE_CHECKING:
     from .tensor import Tensor

@@ -14,23 +14,13 @@ from ..ops.composite import Op, elementwise, floating, op
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
+from .outputs import OF_ONE_TYPE, give
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
 
 Function = Callable[..., "Tensor"]
-
-
-def give(result: Any, out: Any) -> Any:
-    """``result``, written into ``out`` where the caller gave one."""
-    if out is None:
-        return result
-    if tuple(out.shape) != tuple(result.shape):
-        raise RuntimeError(
-            f"out: its shape {list(out.shape)} is not the result's {list(result.shape)}: give one that is"
-        )
-    return out.copy_(result)
 
 
 def unary(
@@ -49,8 +39,10 @@ def unary(
         else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
+    cast = name not in OF_ONE_TYPE
+
     def function(input: Any, *, out: Any = None) -> Any:
-        return give(dispatch(applied, (input,)), out)
+        return give(dispatch(applied, (input,)), out, cast)
 
     return _named(function, name, doc)
 
@@ -75,11 +67,12 @@ def binary(
         else elementwise(primitive, node, to_float=to_float, but_not=but_not)
     )
 
+    cast = name not in OF_ONE_TYPE
     by_number = Op(applied.function, of_number, (0,)) if of_number else applied
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
         chosen = applied if isinstance(other, TensorCore) else by_number
-        return give(dispatch(chosen, (input, other)), out)
+        return give(dispatch(chosen, (input, other)), out, cast)
 
     return _named(function, name, doc)
 

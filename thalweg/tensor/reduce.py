@@ -20,7 +20,8 @@ from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
 from .naming import numpy_names
-from .pointwise import give, isnan, logical_not
+from .outputs import give
+from .pointwise import isnan, logical_not
 
 if TYPE_CHECKING:
     from .tensor import Tensor
