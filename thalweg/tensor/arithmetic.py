@@ -440,6 +440,7 @@ def isclose(
 ) -> Tensor:
     """Where |input - other| <= atol + rtol * |other|."""
     _same_dtype("isclose", input, other)
+    _not_negative(rtol, atol)
     return from_array(np.isclose(input._array(), other._array(), rtol, atol, equal_nan))
 
 
@@ -448,7 +449,14 @@ def allclose(
 ) -> bool:
     """Whether all elements are close: |input - other| <= atol + rtol * |other|."""
     _same_dtype("allclose", input, other)
+    _not_negative(rtol, atol)
     return bool(np.allclose(input._array(), other._array(), rtol, atol, equal_nan))
+
+
+def _not_negative(rtol: float, atol: float) -> None:
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
 
 
 def _same_dtype(name: str, a: Tensor, b: Tensor) -> None:

@@ -84,7 +84,7 @@ def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
         RuntimeError: they are of other types, or not of the same.
     """
     _check_parts("complex", real, imag)
-    return give(dispatch(_complex, (real, imag)), out)
+    return give(dispatch(_complex, (real, imag)), out, cast=False)
 
 
 def polar(abs: Tensor, angle: Tensor, *, out: Any = None) -> Tensor:

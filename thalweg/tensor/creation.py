@@ -326,10 +326,14 @@ def arange(
     start, end, step = (x.item() if isinstance(x, TensorCore) else x for x in (start, end, step))  # type: ignore
     if end is None:
         start, end = 0, start
+    given = step
     if dtype is not None and dtype.category == d.int64.category:
         start, end, step = (int(x) if math.isfinite(x) else x for x in (start, end, step))
     if step == 0:
-        raise RuntimeError("step must be nonzero")
+        kind_of_error = RuntimeError if given == 0 else ValueError  # a part of 1 in whole numbers
+        raise kind_of_error("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (step > 0 and start > end) or (step < 0 and start < end):
         raise RuntimeError(
             f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"
@@ -352,7 +356,7 @@ def inclusive_range(
     warnings.warn(
         "range is deprecated and will be removed in a future release: use arange, whose end is not included",
         UserWarning,
-        stacklevel=2,
+        stacklevel=3,  # through the call that takes ``out``
     )
     if end is None:
         start, end = 0, start

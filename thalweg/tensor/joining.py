@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..ops.composite import op, promoted
 from ..ops.movement import cat as _cat_primitive
 from ..ops.movement import pad
+from .core import TensorCore
 from .dispatch import dispatch
 from .naming import numpy_names
 from .reduce import wrap_dim
@@ -44,10 +45,33 @@ def _block_diag(*blocks: Any) -> Any:
     return _cat_primitive(*placed, axis=0)
 
 
+def _listed(name: str, tensors: Any) -> list[Tensor]:
+    """The tensors as a list; TypeError where they are one tensor, or something else is among them."""
+    if isinstance(tensors, TensorCore):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
+    parts = list(tensors)
+    for number, x in enumerate(parts):
+        if not isinstance(x, TensorCore):
+            raise TypeError(
+                f"{name}(): expected Tensor as element {number} in argument 0, but got {type(x).__name__}"
+            )
+    return parts
+
+
+def _some(name: str, tensors: Any) -> list[Tensor]:
+    """As ``_listed``; RuntimeError where there are none."""
+    parts = _listed(name, tensors)
+    if not parts:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return parts
+
+
 @numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after another along an axis that is there; the other sizes are equal."""
-    parts = list(tensors)
+    parts = _listed("cat", tensors)
     if not parts:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     kept = [x for x in parts if tuple(x.shape) != (0,)] or parts[:1]
@@ -75,9 +99,7 @@ concat = concatenate = cat
 @numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors along a new axis; their shapes are equal."""
-    parts = list(tensors)
-    if not parts:
-        raise RuntimeError("stack expects a non-empty TensorList")
+    parts = _some("stack", tensors)
     shape = tuple(parts[0].shape)
     for number, x in enumerate(parts):
         if tuple(x.shape) != shape:
@@ -90,7 +112,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Side by side: along axis 1, or 0 for 1-d tensors."""
-    parts = [x if x.ndim else reshape(x, 1) for x in tensors]
+    parts = [x if x.ndim else reshape(x, 1) for x in _some("hstack", tensors)]
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
@@ -99,7 +121,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat(
         [
             unsqueeze(x, 0) if x.ndim == 1 else reshape(x, 1, 1) if not x.ndim else x
-            for x in tensors
+            for x in _some("vstack", tensors)
         ],
         0,
     )
@@ -110,7 +132,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat(
         [
             unsqueeze(reshape(x, 1, -1) if x.ndim < 2 else x, 2) if x.ndim < 3 else x
-            for x in tensors
+            for x in _some("dstack", tensors)
         ],
         2,
     )
@@ -118,7 +140,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Side by side; 1-d tensors are columns."""
-    return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in tensors], 1)
+    return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in _some("column_stack", tensors)], 1)
 
 
 def block_diag(*tensors: Tensor) -> Tensor:

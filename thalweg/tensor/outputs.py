@@ -9,6 +9,7 @@ from typing import Any
 
 from ..runtime.state import state
 from .core import TensorCore
+from .inplace import check_writable
 
 _MADE = """arange empty eye full linspace logspace ones rand randint randn randperm range zeros"""
 _CAST = """addcdiv addcmul addr bernoulli bucketize cat cholesky cholesky_inverse cholesky_solve column_stack concat
@@ -58,6 +59,7 @@ def give(result: Any, out: Any, cast: bool = True) -> Any:
         raise RuntimeError(
             f"result type {result.dtype} can't be cast to the desired output type {out.dtype}"
         )
+    check_writable(out)
     if tuple(out.shape) != tuple(result.shape):
         if out._aval().size:
             warnings.warn(
@@ -90,7 +92,10 @@ def _tensors(given: Any) -> Iterator[TensorCore]:
 
 def _check_apart(name: str, given: Any, out: Any) -> None:
     for target in _tensors([out]):
-        if any(x._storage is target._storage and x._aval().size for x in _tensors(given)):
+        if any(
+            x is target or (x._storage is target._storage and x._aval().size)
+            for x in _tensors(given)
+        ):
             raise RuntimeError(
                 f"{name}: unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
                 "single memory location. Please clone() the tensor before performing the operation."

@@ -183,6 +183,11 @@ def _check_source(input: TensorCore, dim: int, index: TensorCore, src: Any) -> i
             raise RuntimeError(
                 f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
             )
+        if index._aval().size and max(index.ndim, 1) != max(src.ndim, 1):
+            raise RuntimeError(
+                "Index tensor must have the same number of dimensions as src tensor: "
+                f"index {list(index.shape)}, src {list(src.shape)}"
+            )
         if any(n > m for n, m in zip(index.shape, src.shape, strict=False)):
             raise RuntimeError(
                 f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension "
@@ -385,7 +390,12 @@ def _check_scalar(name: str, value: Any, dtype: DType) -> None:
     """RuntimeError where ``value`` is a tensor with axes, or a number that ``dtype`` cannot hold."""
     if not isinstance(value, TensorCore):
         scalar_of(value, dtype)
-    elif value.ndim:
+    elif not value.ndim:
+        if (
+            not value._levels and value._read().array is not None
+        ):  # not one that is still to be computed
+            scalar_of(value.item(), dtype)  # type: ignore[attr-defined]
+    else:
         raise RuntimeError(
             f"{name} only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )

@@ -232,8 +232,12 @@ def multinomial(
     """(num_samples,) or (N, num_samples): indices drawn in proportion to the rows of ``input``.
 
     Raises:
-        RuntimeError: negative, infinite or NaN weights, a row of zeros, or more samples than weights.
+        RuntimeError: negative, infinite or NaN weights, a row of zeros, more samples than weights, or whole numbers.
     """
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {input.dtype}"
+        )
     if input.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {list(input.shape)}")
     if num_samples <= 0:

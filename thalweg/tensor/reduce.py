@@ -293,11 +293,21 @@ def not_empty(name: str, input: TensorCore, axes: tuple[int, ...]) -> None:
         )
 
 
+def _not_empty(name: str, input: TensorCore, dim: Dim, axes: tuple[int, ...]) -> None:
+    """As ``not_empty``; RuntimeError where no axis is named and there are no elements."""
+    if dim in (None, (), []) and not input._aval().size:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+            "the 'dim' argument."
+        )
+    not_empty(name, input, axes)
+
+
 @numpy_names
 def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The largest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
-    not_empty("amax", input, axes)
+    _not_empty("amax", input, dim, axes)
     return dispatch(_amax, (input,), (axes, keepdim))
 
 
@@ -305,7 +315,7 @@ def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
 def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """The smallest over ``dim``; ties share the gradient."""
     axes = axes_of(input, dim)
-    not_empty("amin", input, axes)
+    _not_empty("amin", input, dim, axes)
     return dispatch(_amin, (input,), (axes, keepdim))
 
 
@@ -313,6 +323,7 @@ def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """(min, max) over ``dim``."""
     axes = () if dim is None else dim
+    _not_empty("aminmax", input, axes, axes_of(input, axes))
     return return_types.aminmax(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 

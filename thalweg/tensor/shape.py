@@ -380,6 +380,10 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements of the axis ``dim`` from ``start`` on."""
     if not input.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, TensorCore) and (start.ndim or start.dtype.category != 1):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
+    if isinstance(start, float):
+        raise TypeError(f"narrow(): start must be an integer, got {start}")
     axis, first = wrap_dim(dim, input.ndim), int(start)
     size = input.shape[axis]
     if length < 0:

@@ -255,6 +255,8 @@ def diff(
     """Each element along ``dim`` less the one before it, ``n`` times: (..., N) gives (..., N - n)."""
     if not input.ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
     if n == 0:
         return input
     parts = [p for p in (prepend, input, append) if p is not None]

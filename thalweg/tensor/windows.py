@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ir.dtype import DType, get_default_dtype
+from ..ir.dtype import DType, float32, float64, get_default_dtype
 from ..runtime.device import as_device
 from .creation import from_array
 
@@ -23,8 +23,8 @@ Array = np.ndarray[Any, Any]
 def _length(name: str, M: int, dtype: DType | None) -> None:
     if M < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")
-    if dtype is not None and not dtype.is_floating_point:
-        raise ValueError(f"{name} expects floating point dtypes, got: {dtype}")
+    if dtype not in (None, float32, float64):
+        raise ValueError(f"{name} expects float32 or float64 dtypes, got: {dtype}")
 
 
 def _steps(M: int, sym: bool) -> int:

@@ -187,6 +187,10 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None, name: s
             f"weight tensor should be defined either for all {input.shape[1 if input.ndim > 1 else 0]} classes or no "
             f"classes but got weight tensor of shape: {list(weight.shape)}"
         )
+    if weight is not None and weight.dtype is not input.dtype:
+        raise RuntimeError(
+            f"{name}: expected scalar type {input.dtype} but found {weight.dtype}: convert the weight"
+        )
 
 
 def _has_ignored(target: Tensor, classes: int, ignore_index: int) -> bool:

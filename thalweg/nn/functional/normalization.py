@@ -195,6 +195,12 @@ def layer_norm(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
             f"input of size{list(input.shape)}"
         )
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and tuple(given.shape) != shape:
+            raise RuntimeError(
+                f"layer_norm: Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(given.shape)} and normalized_shape = {list(shape)}"
+            )
     return dispatch(_layer_norm, (input, weight, bias), (len(shape), eps))
 
 
@@ -225,6 +231,12 @@ def group_norm(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and tuple(given.shape) != (input.shape[1],):
+            raise RuntimeError(
+                f"group_norm: Expected {name} to be a vector of size equal to the number of channels in input, but got "
+                f"{name} of shape {list(given.shape)} and input of shape {list(input.shape)}"
+            )
     return dispatch(_group_norm, (input, weight, bias), (num_groups, eps))
 
 
