@@ -537,6 +537,7 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
     "is_autocast_cpu_enabled": _AUTOCAST,
     "is_autocast_enabled": _AUTOCAST,
     "istft": "tensor.spectrogram",
+    "masked": "masked",
     "set_autocast_cache_enabled": _AUTOCAST,
     "set_autocast_dtype": _AUTOCAST,
     "set_autocast_enabled": _AUTOCAST,
@@ -547,6 +548,7 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
 if TYPE_CHECKING:
     from . import amp, compat, cpu, distributions, fft, func
     from .accelerator import get_device_module
+    from . import amp, compat, cpu, distributions, fft, func, masked
     from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
     from .func import vmap
     from .runtime.stream import Event, Stream

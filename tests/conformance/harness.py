@@ -74,6 +74,10 @@ def moved(function: Any) -> Any:
     """A function of the table's with Thalweg for PyTorch, in it and in the wrappers that it calls."""
     own = function.__globals__
     names = {**own, "torch": tw, "wrapper_set_seed": seeded}
+    if "_output_mask" in function.__code__.co_names or "_input_mask" in function.__code__.co_names:
+        names["torch"] = types.SimpleNamespace(
+            where=tw.where, logical_and=tw.logical_and, masked=Masks
+        )
     for name in function.__code__.co_names:
         if name.startswith("gradcheck_wrapper"):
             names[name] = moved(own[name])
@@ -82,6 +86,27 @@ def moved(function: Any) -> Any:
     )
     found.__kwdefaults__ = function.__kwdefaults__
     return found
+
+
+class Masks:
+    """What the table asks PyTorch's private functions: which results of a masked operation mean something."""
+
+    @staticmethod
+    def _output_mask(op: Any, input: Any, *args: Any, **kwargs: Any) -> Any:
+        return ours(torch.masked._output_mask(op, theirs(input), *args, **theirs(kwargs)), False)
+
+    @staticmethod
+    def _input_mask(input: Any, *args: Any, **kwargs: Any) -> Any:
+        return ours(torch.masked._input_mask(theirs(input), *args, **theirs(kwargs)), False)
+
+
+def theirs(x: Any) -> Any:
+    """An argument of ours as one of PyTorch's."""
+    if isinstance(x, dict):
+        return {k: theirs(v) for k, v in x.items()}
+    if isinstance(x, tw.dtype):
+        return getattr(torch, repr(x).removeprefix("thalweg."))
+    return torch.tensor(x.detach().numpy()) if isinstance(x, tw.Tensor) else x
 
 
 def seeded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

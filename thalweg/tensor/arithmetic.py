@@ -17,7 +17,7 @@ from .dispatch import by_example, dispatch
 from .inplace import inplace
 from .older import numbers_first
 from .outputs import give
-from .pointwise import binary
+from .pointwise import binary, not_a_tensor
 from .scalars import check_beside
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ def sub(
 
 def rsub(input: Tensor, other: Any, *, alpha: Number = 1) -> Tensor:
     """``other - alpha * input``, broadcast."""
+    if not isinstance(input, TensorCore):
+        raise not_a_tensor("rsub", "input", input)
     chosen = _rsub_tensor if isinstance(other, TensorCore) else _rsub
     return dispatch(chosen, (input, other) if alpha == 1 else (input, other, alpha))
 
@@ -170,6 +172,8 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     if isinstance(exponent, Number) and isinstance(input, TensorCore):
         return give(dispatch(_pow_scalar, (input,), (exponent, type(exponent))), out)
     of_number = not isinstance(input, TensorCore)
+    if of_number and not isinstance(exponent, TensorCore):
+        raise not_a_tensor("pow", "exponent", exponent)
     return give(dispatch(_pow_of_number if of_number else _pow, (input, exponent)), out)
 
 
@@ -262,19 +266,26 @@ def _logical(x: Var, y: Var, name: str) -> Var:
 _LOGIC = {"and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor}
 
 
+def _truths(name: str, input: Tensor, other: Any) -> Tensor:
+    for argument, given in (("input", input), ("other", other)):
+        if not isinstance(given, TensorCore):
+            raise not_a_tensor(f"logical_{name}", argument, given)
+    return dispatch(_logical, (input, other), (name,))
+
+
 def logical_and(input: Tensor, other: Any) -> Tensor:
     """Where both are nonzero."""
-    return dispatch(_logical, (input, other), ("and",))
+    return _truths("and", input, other)
 
 
 def logical_or(input: Tensor, other: Any) -> Tensor:
     """Where either is nonzero."""
-    return dispatch(_logical, (input, other), ("or",))
+    return _truths("or", input, other)
 
 
 def logical_xor(input: Tensor, other: Any) -> Tensor:
     """Where exactly one is nonzero."""
-    return dispatch(_logical, (input, other), ("xor",))
+    return _truths("xor", input, other)
 
 
 @op("ClampBackward1", (0,))

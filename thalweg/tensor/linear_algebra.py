@@ -254,3 +254,8 @@ class ProductMethods(TensorCore):
         if not isinstance(other, TensorCore):
             return NotImplemented
         return matmul(self, other)  # type: ignore[arg-type]
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        if not isinstance(other, TensorCore):
+            return NotImplemented
+        return matmul(other, self)  # type: ignore[arg-type]

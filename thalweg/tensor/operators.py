@@ -72,7 +72,7 @@ class OperatorMethods(TensorCore):
     __rsub__ = _operator(a.rsub, "__rsub__")
     __mul__ = __rmul__ = _operator(a.mul, "__mul__")
     __truediv__ = _operator(a.div, "__truediv__")
-    __rtruediv__ = _rdiv
+    __rdiv__ = __rtruediv__ = _rdiv
     __floordiv__ = _operator(a.floor_divide, "__floordiv__")
     __rfloordiv__ = _operator(_reflected(a.floor_divide), "__rfloordiv__")
     __mod__ = _operator(a.remainder, "__mod__")

@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 Function = Callable[..., "Tensor"]
 
 
+_OF_TENSORS = {  # take no numbers
+    "atan2", "fmax", "fmin", "gcd", "heaviside", "hypot", "igamma", "igammac", "lcm", "ldexp", "logaddexp", "logaddexp2",
+    "maximum", "minimum", "nextafter",
+}  # fmt: skip
+_OF_A_TENSOR = {"copysign", "eq", "fmod", "ge", "gt", "le", "lt", "ne"}  # a number may come second
+
+
+def not_a_tensor(name: str, argument: str, given: Any) -> TypeError:
+    """What is said of a number where a tensor is wanted."""
+    return TypeError(
+        f"{name}(): argument {argument!r} must be Tensor, not {type(given).__name__}: make it one with tensor()"
+    )
+
+
 def unary(
     name: str,
     primitive: Primitive | Op,
@@ -69,9 +83,16 @@ def binary(
 
     cast = name not in OF_ONE_TYPE
     by_number = Op(applied.function, of_number, (0,)) if of_number else applied
+    first, both = name in _OF_A_TENSOR, name in _OF_TENSORS
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
-        chosen = applied if isinstance(other, TensorCore) else by_number
+        chosen = applied
+        if not isinstance(other, TensorCore):
+            if both or not isinstance(input, TensorCore):
+                raise not_a_tensor(name, "other", other)
+            chosen = by_number
+        elif (first or both) and not isinstance(input, TensorCore):
+            raise not_a_tensor(name, "input", input)
         return give(dispatch(chosen, (input, other)), out, cast)
 
     return _named(function, name, doc)
