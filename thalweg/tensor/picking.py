@@ -390,15 +390,12 @@ def _check_scalar(name: str, value: Any, dtype: DType) -> None:
     """RuntimeError where ``value`` is a tensor with axes, or a number that ``dtype`` cannot hold."""
     if not isinstance(value, TensorCore):
         scalar_of(value, dtype)
-    elif not value.ndim:
-        if (
-            not value._levels and value._read().array is not None
-        ):  # not one that is still to be computed
-            scalar_of(value.item(), dtype)  # type: ignore[attr-defined]
-    else:
+    elif value.ndim:
         raise RuntimeError(
             f"{name} only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
+    elif not value._levels and value._read().array is not None:  # a number that is there already
+        scalar_of(value.item(), dtype)  # type: ignore[attr-defined]
 
 
 # An index into the flattened tensor
