@@ -18,7 +18,7 @@ CASES = {
     "twice on a line": ("import torch\ntorch.nope + torch.nope", [(2, "torch.nope")]),
     "inside other things": ("import torch\nf(torch.nope(1).sum())[torch.nein]", [(2, "torch.nein"), (2, "torch.nope")]),
     "a decorator": ("import torch\n@torch.nope\ndef f(): pass", [(2, "torch.nope")]),
-    "torchvision": ("from torchvision import datasets as d\nd.CIFAR10\nd.MNIST", [(2, "torchvision.datasets.CIFAR10")]),
+    "torchvision": ("from torchvision import datasets as d\nd.ImageNet\nd.MNIST", [(2, "torchvision.datasets.ImageNet")]),
     "fastai": ("from fastai.vision.all import *", [(1, "fastai")]),
     "a parameter of that name": ("import torch.nn as F\ndef f(F): return F.nope", []),
     "a local of that name": ("import torch.nn as F\ndef f():\n    F = 1\n    return F.nope", []),

@@ -111,8 +111,8 @@ MISSING = {
     "import torch.ops": (ModuleNotFoundError, "torch.ops"),
     "import torch.ir": (ImportError, "torch.ir: no public name"),
     "from torch.utils.tensorboard import SummaryWriter": (ModuleNotFoundError, "torch.utils.tensorboard"),
-    "from torchvision import models": (ImportError, "torchvision.models: planned"),
-    "from torchvision.datasets import CIFAR10": (ImportError, "torchvision.datasets.CIFAR10: planned"),
+    "from torchvision.models import detection": (ImportError, "torchvision.models.detection: planned"),
+    "from torchvision.datasets import ImageNet": (ImportError, "torchvision.datasets.ImageNet: planned"),
     "from fastai.vision.all import *": (ModuleNotFoundError, "fastai: planned"),
 }  # fmt: skip
 

@@ -18,6 +18,9 @@ ROOTS = ("torch", "torchvision", "fastai")
 GUESTS = ("safetensors.torch",)
 """Modules of packages that stay themselves, which are written for PyTorch's tensors."""
 _ONLY = "thalweg.compat.torch_only"
+_FAMILIES = (
+    "alexnet", "densenet", "mobilenetv2", "mobilenetv3", "resnet", "squeezenet", "vgg",
+)  # fmt: skip
 _SAID: dict[str, tuple[str, ...]] = {
     "safetensors.torch": ("thalweg.io.safetensors",),
     "torch": ("thalweg", _ONLY),
@@ -37,9 +40,27 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.version": (f"{_ONLY}.version",),
     "torchvision": (),
     "torchvision.datasets": ("thalweg.vision.datasets",),
-    "torchvision.datasets.mnist": ("thalweg.vision.datasets",),
+    "torchvision.datasets.cifar": ("thalweg.vision.datasets.cifar",),
+    "torchvision.datasets.fakedata": ("thalweg.vision.datasets.fake",),
+    "torchvision.datasets.folder": ("thalweg.vision.datasets.classes",),
+    "torchvision.datasets.mnist": ("thalweg.vision.datasets.mnist",),
+    "torchvision.datasets.svhn": ("thalweg.vision.datasets.svhn",),
+    "torchvision.datasets.vision": ("thalweg.vision.datasets.folders",),
+    "torchvision.io": ("thalweg.vision.image_files",),
+    "torchvision.io.image": ("thalweg.vision.image_files",),
+    "torchvision.models": ("thalweg.vision.models",),
+    **{
+        f"torchvision.models.{family}": (f"thalweg.vision.models.{family}",) for family in _FAMILIES
+    },
+    "torchvision.ops": ("thalweg.vision.ops",),
+    "torchvision.ops.boxes": ("thalweg.vision.ops.boxes",),
+    "torchvision.ops.misc": ("thalweg.vision.ops.layers",),
+    "torchvision.ops.stochastic_depth": ("thalweg.vision.ops.stochastic_depth",),
     "torchvision.transforms": ("thalweg.vision.transforms",),
+    "torchvision.transforms.functional": ("thalweg.vision.transforms.functional",),
     "torchvision.transforms.transforms": ("thalweg.vision.transforms",),
+    "torchvision.transforms.v2": ("thalweg.vision.transforms.v2",),
+    "torchvision.transforms.v2.functional": ("thalweg.vision.transforms.v2.functional",),
     "torchvision.utils": ("thalweg.vision.pictures",),
 }
 _OTHER_THINGS = ("torch.ops", "torch.testing", "torch.compat", "torch.cli")

@@ -104,6 +104,7 @@ class Reader:
         data: the bytes.
         find: what a (module, name) stands for; raises LoadError for what is not on the list.
         persistent: the object of a persistent id.
+        encoding: of the texts that Python 2 wrote, which may be bytes as well ("latin1" keeps those).
     """
 
     def __init__(
@@ -111,8 +112,10 @@ class Reader:
         data: bytes,
         find: Callable[[str, str], Found],
         persistent: Callable[[Any], Any],
+        encoding: str = "utf-8",
     ) -> None:
         self.data = data
+        self.encoding = encoding
         self.find = find
         self.persistent = persistent
         self.budget = len(data) + 1000
@@ -311,10 +314,12 @@ _TABLE: dict[bytes, _Step] = {
         (pickle.LONG1, pickle.LONG4), _pushing(lambda x: int.from_bytes(x, "little", signed=True))
     ),
     **dict.fromkeys(
-        (
-            pickle.BINUNICODE, pickle.SHORT_BINUNICODE, pickle.BINUNICODE8, pickle.BINSTRING, pickle.SHORT_BINSTRING,
-        ),
+        (pickle.BINUNICODE, pickle.SHORT_BINUNICODE, pickle.BINUNICODE8),
         _pushing(lambda x: x.decode("utf-8", "surrogatepass")),
+    ),
+    **dict.fromkeys(
+        (pickle.BINSTRING, pickle.SHORT_BINSTRING),
+        lambda reader, x: reader.stack.append(x.decode(reader.encoding)),
     ),
     **dict.fromkeys((pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8), _pushing(_same)),
     pickle.BYTEARRAY8: _pushing(bytearray),

@@ -45,8 +45,9 @@ def builder(
                     f"The parameter 'num_classes' expected value {CLASSES} but got {options['num_classes']} instead: "
                     f"that is how many {chosen} tell apart; build with them and put another last layer there"
                 )
+            found = chosen.get_state_dict()
             model = make(**{**when_trained, **options})
-            fill(model, chosen, rename)
+            fill(model, found, rename)
             return model
 
         known = weights

@@ -120,9 +120,9 @@ def trained(name: str, /, default: str | None = None, **files: Weights) -> type[
     return made
 
 
-def fill(model: nn.Module, weights: WeightsEnum, rename: Callable[[str], str]) -> None:
+def fill(model: nn.Module, weights: Mapping[str, Any], rename: Callable[[str], str]) -> None:
     """Load trained weights; what they have of a part that trains beside the network and is not there is left out."""
     here = model.state_dict()
-    state = {rename(key): value for key, value in weights.get_state_dict().items()}
+    state = {rename(key): value for key, value in weights.items()}
     beside = [key for key in state if key.lower().startswith("aux") and key not in here]
     model.load_state_dict({key: value for key, value in state.items() if key not in beside})

@@ -109,7 +109,7 @@ def test_files_in_the_folder_itself(tmp_path: Path) -> None:
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
     with pytest.raises(
         RuntimeError,
-        match="MNIST: no file t10k-images-idx3-ubyte or .*downloads nothing; put the four",
+        match="MNIST: no file t10k-images-idx3-ubyte or .*downloads nothing; put the data set",
     ):
         datasets.MNIST(tmp_path, train=False, download=True)
     files(tmp_path / "data", 3, 2)

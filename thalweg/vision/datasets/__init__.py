@@ -1,0 +1,22 @@
+"""Data sets of images by the names of torchvision, over files that are already there: nothing is downloaded."""
+
+from .cifar import CIFAR10, CIFAR100
+from .classes import DatasetFolder, ImageFolder
+from .fake import FakeData
+from .folders import VisionDataset
+from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
+from .svhn import SVHN
+
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "DatasetFolder",
+    "EMNIST",
+    "FakeData",
+    "FashionMNIST",
+    "ImageFolder",
+    "KMNIST",
+    "MNIST",
+    "SVHN",
+    "VisionDataset",
+]
