@@ -17,7 +17,8 @@ __all__ = [
     "ConvertImageDtype", "Normalize", "PILToTensor", "ToPILImage", "ToTensor", "convert_image_dtype", "normalize",
     "pil_to_tensor", "to_pil_image", "to_tensor",
 ]  # fmt: skip
-_BITS = {"uint8": 8, "int8": 7, "int16": 15, "int32": 31, "int64": 63}
+BITS = {"uint8": 8, "int8": 7, "int16": 15, "int32": 31, "int64": 63}
+"""How many bits of a type's largest whole number are set."""
 
 
 def _elements(pic: Any, what: str) -> np.ndarray[Any, Any]:
@@ -114,7 +115,7 @@ def convert_image_dtype(image: Tensor, dtype: DType = float32) -> Tensor:
     """
     if not isinstance(image, Tensor):
         raise TypeError(f"Input img should be Tensor Image, got {type(image)}")
-    old, bits, now = image.dtype, _BITS.get(image.dtype.name), _BITS.get(dtype.name)
+    old, bits, now = image.dtype, BITS.get(image.dtype.name), BITS.get(dtype.name)
     if old == dtype:
         return image
     if bits is None:

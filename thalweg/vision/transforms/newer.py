@@ -12,7 +12,7 @@ from ...ir.dtype import DType
 from ...tensor import Tensor
 from ...tensor.creation import from_array, tensor
 from ...tensor.random import multinomial, randn_like
-from .conversion import convert_image_dtype, pil_to_tensor
+from .conversion import BITS, convert_image_dtype, pil_to_tensor
 from .draws import order
 from .sizes import is_pil
 
@@ -40,8 +40,12 @@ def to_image(inpt: Any) -> Tensor:
 
 
 def to_dtype(inpt: Tensor, dtype: DType, scale: bool = False) -> Tensor:
-    """A tensor (..., H, W) in another type; with ``scale`` as by ``convert_image_dtype``."""
-    return convert_image_dtype(inpt, dtype) if scale else inpt.to(dtype)
+    """A tensor (..., H, W) in another type; with ``scale`` a float's 1 becomes the largest whole number, or back."""
+    if not scale:
+        return inpt.to(dtype)
+    if inpt.is_floating_point() or not dtype.is_floating_point:
+        return convert_image_dtype(inpt, dtype)
+    return inpt.to(dtype) * (1.0 / (2 ** BITS[inpt.dtype.name] - 1))
 
 
 def gaussian_noise(
