@@ -17,6 +17,7 @@ import thalweg as tw
 from thalweg import compat
 from thalweg.compat import names
 from thalweg.compat.places import targets
+from thalweg.vision import datasets, image_files, models, ops, pictures, transforms
 
 pytestmark = pytest.mark.usefixtures("served")
 
@@ -75,6 +76,21 @@ SPELLINGS = {
     "import safetensors.torch; x = safetensors.torch.load_model": tw.io.load_model,
     "from torch.signal.windows import hann as x": tw.signal.windows.hann,
     "import torch; x = torch.linalg.norm": tw.linalg.norm,
+    "import torchvision; x = torchvision.models.resnet18": models.resnet18,
+    "from torchvision.models import ResNet18_Weights as x": models.ResNet18_Weights,
+    "from torchvision.models.resnet import ResNet as x": models.ResNet,
+    "import torchvision.models as models; x = models.vgg.VGG": models.VGG,
+    "import torchvision.transforms as T; x = T.Resize": transforms.Resize,
+    "import torchvision.transforms.functional as TF; x = TF.rotate": transforms.functional.rotate,
+    "from torchvision import transforms; x = transforms.functional.rotate": transforms.functional.rotate,
+    "from torchvision.transforms import v2; x = v2.Resize": transforms.Resize,
+    "from torchvision.transforms.v2 import functional as F; x = F.horizontal_flip": transforms.functional.hflip,
+    "from torchvision.datasets import CIFAR10 as x": datasets.CIFAR10,
+    "import torchvision.datasets as dset; x = dset.ImageFolder": datasets.ImageFolder,
+    "from torchvision.datasets.folder import default_loader as x": datasets.classes.default_loader,
+    "from torchvision.ops.misc import Conv2dNormActivation as x": ops.Conv2dNormActivation,
+    "from torchvision.io import read_image as x": image_files.read_image,
+    "from torchvision.utils import make_grid as x": pictures.make_grid,
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import thalweg as tw
 from thalweg.vision import models
-from thalweg.vision.models import mobilenetv2
+from thalweg.vision.models import mobilenetv2, shufflenetv2
 from thalweg.vision.models.resnet import BasicBlock, Bottleneck, ResNet
 from thalweg.vision.models.vgg import make_layers
 from thalweg.vision.models.vision_transformer import ConvStemConfig
@@ -32,6 +32,8 @@ KNOWN: dict[str, tuple[int, int, str, list[float]]] = {
     "efficientnet_v2_s": (64, 782, "2258c263ca0c", [0.160111, -2.57039, 2.37033]),
     "googlenet": (64, 364, "d72e6f6f1934", [-0.00959321, 0.0964674, -0.152857]),
     "inception_v3": (128, 566, "6e4625935718", [-2.40089, 1.2685, -2.17975]),
+    "convnext_tiny": (64, 182, "a992eed6ecc5", [0.169841, 0.309785, -0.195635]),
+    "shufflenet_v2_x1_0": (64, 338, "60515782d694", [-0.0951845, -0.616172, 0.0347656]),
 }  # fmt: skip
 """Pixels, how many names the state has, what its names and shapes hash to, the second picture's first three scores.
 
@@ -177,6 +179,9 @@ WRONG: dict[str, Callable[[], Any]] = {
     "patches": lambda: models.VisionTransformer(30, 8, 1, 1, 4, 4),
     "a version": lambda: models.SqueezeNet("2_0"),
     "no stages": lambda: models.EfficientNet([], 0.1),
+    "no blocks": lambda: models.ConvNeXt([]),
+    "two stages": lambda: models.ShuffleNetV2([1, 1], [8, 8, 8, 8, 8]),
+    "odd channels": lambda: shufflenetv2.InvertedResidual(5, 5, 1),
     "no rows": lambda: models.MobileNetV3([], 8),
     "rows of three": lambda: models.MobileNetV2(inverted_residual_setting=[[1, 2, 3]]),
     "a stride": lambda: mobilenetv2.InvertedResidual(4, 4, 3, 1),

@@ -19,7 +19,7 @@ GUESTS = ("safetensors.torch",)
 """Modules of packages that stay themselves, which are written for PyTorch's tensors."""
 _ONLY = "thalweg.compat.torch_only"
 _FAMILIES = (
-    "alexnet", "densenet", "efficientnet", "googlenet", "inception", "mobilenetv2", "mobilenetv3", "resnet", "squeezenet", "vgg", "vision_transformer",
+    "alexnet", "convnext", "densenet", "efficientnet", "googlenet", "inception", "mobilenetv2", "mobilenetv3", "resnet", "shufflenetv2", "squeezenet", "vgg", "vision_transformer",
 )  # fmt: skip
 _SAID: dict[str, tuple[str, ...]] = {
     "safetensors.torch": ("thalweg.io.safetensors",),
