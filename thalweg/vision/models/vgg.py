@@ -94,7 +94,15 @@ VGG11_Weights = trained("VGG11_Weights", IMAGENET1K_V1=Weights("vgg11-8a719046.p
 VGG11_BN_Weights = trained("VGG11_BN_Weights", IMAGENET1K_V1=Weights("vgg11_bn-6002323d.pth"))
 VGG13_Weights = trained("VGG13_Weights", IMAGENET1K_V1=Weights("vgg13-19584684.pth"))
 VGG13_BN_Weights = trained("VGG13_BN_Weights", IMAGENET1K_V1=Weights("vgg13_bn-abd245e5.pth"))
-VGG16_Weights = trained("VGG16_Weights", IMAGENET1K_V1=Weights("vgg16-397923af.pth"))
+VGG16_Weights = trained(
+    "VGG16_Weights",
+    IMAGENET1K_V1=Weights("vgg16-397923af.pth"),
+    IMAGENET1K_FEATURES=Weights(
+        "vgg16_features-amdegroot-88682ab5.pth",
+        mean=(0.48235, 0.45882, 0.40784),
+        std=(1 / 255, 1 / 255, 1 / 255),
+    ),
+)
 VGG16_BN_Weights = trained("VGG16_BN_Weights", IMAGENET1K_V1=Weights("vgg16_bn-6c64b313.pth"))
 VGG19_Weights = trained("VGG19_Weights", IMAGENET1K_V1=Weights("vgg19-dcbb9e9d.pth"))
 VGG19_BN_Weights = trained("VGG19_BN_Weights", IMAGENET1K_V1=Weights("vgg19_bn-c79401a0.pth"))
