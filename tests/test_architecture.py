@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "thalweg"
 ROOMS = [
     ["ir"], ["ops"], ["compiler"], ["runtime"], ["tensor"], ["autograd"], ["nn"],
-    ["optim", "data", "io", "func", "amp"], ["vision", "learn", "insight", "distributed", "distributions", "cpu", "cuda"],
+    ["optim", "data", "io", "func", "amp"], ["vision", "learn", "insight", "distributed", "distributions", "cpu", "cuda", "backends"],
     ["compat"], ["cli"], ["testing"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

@@ -1,5 +1,5 @@
 """What programs ask of ``backends`` before they choose a device."""
 
-from . import cudnn, mps
+from . import cuda, cudnn, mkl, mkldnn, mps, openmp
 
-__all__ = ["cudnn", "mps"]
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]

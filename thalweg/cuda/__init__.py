@@ -47,12 +47,40 @@ def memory_allocated(device: Any = None) -> int:
 memory_reserved = max_memory_allocated = max_memory_reserved = memory_allocated
 
 
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """There is nothing to count from."""
+
+
+reset_accumulated_memory_stats = reset_max_memory_allocated = reset_peak_memory_stats
+
+
+def memory_stats(device: Any = None) -> dict[str, Any]:
+    """No counts."""
+    return {}
+
+
 def manual_seed(seed: int) -> None:
     """Seed no device, as PyTorch does where there is none."""
 
 
 def manual_seed_all(seed: int) -> None:
     """Seed no device, as PyTorch does where there is none."""
+
+
+def seed() -> None:
+    """Seed no device, as PyTorch does where there is none."""
+
+
+seed_all = seed
+
+
+def get_rng_state_all() -> list[Any]:
+    """The states of no devices."""
+    return []
+
+
+def set_rng_state_all(new_states: Any) -> None:
+    """Set the states of no devices."""
 
 
 def empty_cache() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..ir.dtype import DType
@@ -25,6 +26,47 @@ class DataParallel(Module):
         super().__init__()
         self.module = module
         self.device_ids: list[int] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """inputs, kwargs: what ``module`` takes; gives what it gives."""
+        return self.module(*inputs, **kwargs)
+
+
+class DistributedDataParallel(Module):
+    """Calls its ``module``: the mean of the gradients of all processes is that of the one there is.
+
+    Args:
+        module: a module with parameters that are trained.
+        device_ids, output_device, dim, options: PyTorch's; they say how several devices and processes would share.
+    Raises:
+        RuntimeError: no parameter of ``module`` requires a gradient.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Sequence[Any] | None = None,
+        output_device: Any = None,
+        dim: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if not any(p.requires_grad for p in module.parameters()):
+            raise RuntimeError(
+                "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
+            )
+        self.module = module
+        self.device_ids, self.dim = device_ids, dim
+        self.require_backward_grad_sync = True
+
+    @contextmanager
+    def no_sync(self) -> Iterator[None]:
+        """Gradients are not averaged over processes until the block ends; with one process nothing is."""
+        before, self.require_backward_grad_sync = self.require_backward_grad_sync, False
+        try:
+            yield
+        finally:
+            self.require_backward_grad_sync = before
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """inputs, kwargs: what ``module`` takes; gives what it gives."""
