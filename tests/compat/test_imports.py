@@ -41,6 +41,8 @@ SPELLINGS = {
     "import importlib; x = importlib.import_module('torch.nn').Linear": tw.nn.Linear,
     "from torch.nn.modules import Module as x": tw.nn.Module,
     "from torch.nn.modules.module import Module as x": tw.nn.Module,
+    "from torch.nn.modules.linear import NonDynamicallyQuantizableLinear as x": tw.nn.linear.NonDynamicallyQuantizableLinear,
+    "import torch; x = torch.utils.checkpoint.checkpoint": tw.utils.checkpoint.checkpoint,
     "from torch.nn.modules.loss import _Loss as x": tw.nn.loss._Loss,
     "from torch.nn.parameter import Parameter as x": tw.nn.Parameter,
     "from torch.nn import functional; x = functional.relu": tw.nn.functional.relu,
@@ -114,9 +116,9 @@ def test_what_thalweg_has_is_served_and_listed(module: str) -> None:
 
 
 MISSING = {
-    "import torch.onnx": (ModuleNotFoundError, "torch.onnx: in PyTorch 2.13, and not planned"),
-    "from torch import onnx": (ModuleNotFoundError, "torch.onnx: in PyTorch 2.13, and not planned"),
-    "import torch; torch.onnx": (AttributeError, "torch.onnx: in PyTorch 2.13, and not planned"),
+    "import torch.fx": (ModuleNotFoundError, "torch.fx: in PyTorch 2.13, and not planned"),
+    "from torch import fx": (ModuleNotFoundError, "torch.fx: in PyTorch 2.13, and not planned"),
+    "import torch; torch.fx": (AttributeError, "torch.fx: in PyTorch 2.13, and not planned"),
     "import torch; torch.sparse_coo_tensor": (AttributeError, "in PyTorch 2.13, and not planned .*: tensors are dense"),
     "from torch.nn.functional import scaled_mm": (ImportError, "torch.nn.functional.scaled_mm: in PyTorch 2.13"),
     "from torch.nn import Linaer": (ImportError, "no public name of PyTorch 2.13; nearest here: torch.nn.Linear"),
@@ -153,7 +155,7 @@ def test_a_name_to_come_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_programs_ask_before_they_use() -> None:
     asked = run(
         "import torch\n"
-        "a = hasattr(torch, 'onnx'), hasattr(torch.nn, 'Linear'), hasattr(torch.Tensor, 'nope')\n"
+        "a = hasattr(torch, 'fx'), hasattr(torch.nn, 'Linear'), hasattr(torch.Tensor, 'nope')\n"
         "try:\n    from torch.utils.tensorboard import SummaryWriter\nexcept ImportError:\n    SummaryWriter = None\n"
         "b = getattr(torch, 'xpu', None), torch.cuda.is_available(), torch.backends.mps.is_available()\n"
     )
@@ -209,6 +211,14 @@ def test_importing_a_file_does_not_hide_what_has_its_name() -> None:
         "import torch.autograd.variable, torch.nn.utils.clip_grad, torch\nx = torch.autograd.Variable"
     )
     assert found["x"] is tw.autograd.Variable
+
+
+def test_exporting_is_refused_when_it_is_asked_for() -> None:
+    import torch.onnx
+
+    assert not torch.onnx.is_in_onnx_export()
+    with pytest.raises(NotImplementedError, match="writes no ONNX"):
+        torch.onnx.export(torch.nn.ReLU(), torch.ones(1), "model.onnx")
 
 
 def test_compile_and_script_change_nothing() -> None:

@@ -32,10 +32,13 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.nn.modules": ("thalweg.nn",),
     "torch.nn.modules.batchnorm": ("thalweg.nn", "thalweg.nn.normalization"),
     "torch.nn.modules.conv": ("thalweg.nn", "thalweg.nn.conv"),
+    "torch.nn.modules.linear": ("thalweg.nn", "thalweg.nn.linear"),
     "torch.nn.modules.loss": ("thalweg.nn", "thalweg.nn.loss"),
     "torch.nn.modules.utils": (f"{_ONLY}.tuples",),
     "torch.nn.parallel": ("thalweg.nn.parallel",),
+    "torch.onnx": (f"{_ONLY}.onnx",),
     "torch.return_types": ("thalweg.tensor.return_types",),
+    "torch.testing": (f"{_ONLY}.testing",),
     "torch.utils.data": ("thalweg.data",),
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
@@ -65,7 +68,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torchvision.transforms.v2.functional": ("thalweg.vision.transforms.v2.functional",),
     "torchvision.utils": ("thalweg.vision.pictures",),
 }
-_OTHER_THINGS = ("torch.ops", "torch.testing", "torch.compat", "torch.cli")
+_OTHER_THINGS = ("torch.ops", "torch.compat", "torch.cli")
 """What goes by the same name here, and is not what PyTorch means by it."""
 
 

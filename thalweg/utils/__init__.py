@@ -1,5 +1,5 @@
-"""PyTorch's name for the place of ``data`` and ``dlpack``; nothing lives here."""
+"""PyTorch's name for the place of ``data``, ``dlpack`` and ``checkpoint``."""
 
-from . import data, dlpack
+from . import checkpoint, data, dlpack
 
-__all__ = ["data", "dlpack"]
+__all__ = ["checkpoint", "data", "dlpack"]
