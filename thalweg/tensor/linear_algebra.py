@@ -12,6 +12,7 @@ from ..ops.elementwise import where
 from .core import TensorCore
 from .dispatch import dispatch
 from .inplace import inplace
+from .naming import also_named
 from .older import numbers_first
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ def _ranked(name: str, left: int, right: int, doc: str) -> Any:
 
 
 mm = _ranked("mm", 2, 2, "(N, K) @ (K, M) gives (N, M).")
-mv = _ranked("mv", 2, 1, "(N, K) @ (K,) gives (N,).")
-dot = _ranked("dot", 1, 1, "(K,) by (K,) gives () the sum of products.")
+mv = also_named(vec="mat2")(_ranked("mv", 2, 1, "(N, K) @ (K,) gives (N,)."))
+dot = also_named(tensor="mat2")(_ranked("dot", 1, 1, "(K,) by (K,) gives () the sum of products."))
 bmm = _ranked("bmm", 3, 3, "(B, N, K) @ (B, K, M) gives (B, N, M).")
 
 

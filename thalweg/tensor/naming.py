@@ -1,4 +1,4 @@
-"""NumPy's names for arguments, which PyTorch takes too."""
+"""Further names for arguments: NumPy's, which PyTorch takes too, and those of PyTorch's own variants."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def numpy_names(function: F) -> F:
         return function(*args, **kwargs)
 
     return cast(F, named)
+
+
+def also_named(**meanings: str) -> Callable[[F], F]:
+    """Let a function's arguments be given by further names: ``also_named(new="own")``."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def named(*args: Any, **kwargs: Any) -> Any:
+            if kwargs:
+                kwargs = {meanings.get(k, k): v for k, v in kwargs.items()}
+            return function(*args, **kwargs)
+
+        return cast(F, named)
+
+    return decorate

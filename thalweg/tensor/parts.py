@@ -17,6 +17,7 @@ from .core import TensorCore
 from .creation import from_array
 from .dispatch import derived_parts, dispatch
 from .inplace import inplace
+from .naming import also_named
 from .reduce import wrap_dim
 from .shape import diagonal as diagonal_of
 from .shape import ravel, reshape, selected, sizes_of, sliced, unsqueeze
@@ -123,6 +124,10 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> Parts:
     return split(input, -(-length // chunks), axis)
 
 
+_parts_or_cuts = also_named(sections="indices_or_sections", indices="indices_or_sections")
+
+
+@_parts_or_cuts
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> Parts:
     """So many parts whose sizes differ by at most one, or parts cut at the given indices."""
     axis, length = _length("tensor_split", input, dim)
@@ -154,16 +159,19 @@ def _numpy_split(name: str, input: Tensor, given: Any, least: int, axis: int) ->
     return tensor_split(input, given, axis)
 
 
+@_parts_or_cuts
 def hsplit(input: Tensor, indices_or_sections: Any) -> Parts:
     """Parts along axis 1 (0 of a 1-d tensor): so many equal ones, or cut at indices."""
     return _numpy_split("hsplit", input, indices_or_sections, 1, 0 if input.ndim == 1 else 1)
 
 
+@_parts_or_cuts
 def vsplit(input: Tensor, indices_or_sections: Any) -> Parts:
     """Parts along axis 0: so many equal ones, or cut at indices."""
     return _numpy_split("vsplit", input, indices_or_sections, 2, 0)
 
 
+@_parts_or_cuts
 def dsplit(input: Tensor, indices_or_sections: Any) -> Parts:
     """Parts along axis 2: so many equal ones, or cut at indices."""
     return _numpy_split("dsplit", input, indices_or_sections, 3, 2)
@@ -433,7 +441,8 @@ def atleast_3d(*tensors: Any) -> Any:
 class PartMethods(TensorCore):
     """Tensor's methods that take it apart, and that give its elements in another order."""
 
-    unbind, chunk, split, split_with_sizes = unbind, chunk, split, split_with_sizes
+    unbind, chunk, split_with_sizes = unbind, chunk, split_with_sizes
+    split = also_named(split_size="split_size_or_sections")(split)
     tensor_split, hsplit, vsplit, dsplit = tensor_split, hsplit, vsplit, dsplit
     repeat, tile, repeat_interleave = repeat, tile, repeat_interleave
     flip, fliplr, flipud, rot90, roll = flip, fliplr, flipud, rot90, roll

@@ -94,7 +94,7 @@ def randn(
 
 
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -105,10 +105,22 @@ def randint(
     layout: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Whole numbers in [low, high), of the given size; ``randint(high, size)`` starts at 0."""
+    """Whole numbers in [low, high), of the given size; ``randint(high, size)`` starts at 0.
+
+    Raises:
+        TypeError: ``size`` or every bound is missing, or ``size`` is no tuple.
+    """
     as_device(device)
     if size is None:
-        low, high, size = 0, low, high
+        high, size = None, high
+    if high is None:
+        low, high = 0, low
+    low = 0 if low is None else low
+    if high is None or isinstance(high, tuple | list) or not isinstance(size, tuple | list):
+        raise TypeError(
+            f"randint: expected randint(low, high, size) or randint(high, size) with a tuple of ints as size, "
+            f"got low={low}, high={high}, size={size}"
+        )
     kind = (dtype or d.int64).numpy
     source = generator or default_generator
     found = drawn(lambda shape: source.integers(low, high, shape, kind), size_of((size,)))
@@ -149,11 +161,10 @@ def randn_like(
 
 
 def randint_like(
-    input: TensorCore, low: int, high: int | None = None, *, dtype: DType | None = None, layout: Any = None,
-    device: DeviceLike = None, requires_grad: bool = False, pin_memory: bool = False,
+    input: TensorCore, low: int | None = None, high: int | None = None, *, dtype: DType | None = None,
+    layout: Any = None, device: DeviceLike = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers in [low, high), of the shape and type of ``input``."""
-    low, high = (0, low) if high is None else (low, high)
     return randint(
         low,
         high,
@@ -339,8 +350,11 @@ class RandomMethods(TensorCore):
             "ExponentialBackward0",
         )
 
-    def random_(self, *bounds: int, generator: Generator | None = None) -> Tensor:
+    def random_(
+        self, *bounds: int, to: int | None = None, generator: Generator | None = None
+    ) -> Tensor:
         """Fill with whole numbers: all that the type holds, in [0, to), or in [from, to)."""
+        bounds = bounds if to is None else (*bounds, to)
         if not bounds:
             return self._fill(
                 lambda source, shape, kind: source.any_integers(shape, kind),

@@ -541,9 +541,9 @@ _IN_PLACE = {
 def _turned(function: Callable[..., Any]) -> Callable[..., Any]:
     """The method ``name_`` of a view function: the tensor itself looks at its storage in the new way."""
 
-    def method(self: Any, *args: Any) -> Any:
+    def method(self: Any, *args: Any, **named: Any) -> Any:
         check_writable(self)
-        new = function(self, *args)
+        new = function(self, *args, **named)
         if new._node is not None:
             new._node.__class__ = Node.kind(_IN_PLACE[new._node.name()], (0,))
         self._view, self._node, self._nr, self._seen = new._view, new._node, new._nr, None

@@ -14,6 +14,7 @@ from ..ops import special as s
 from ..ops.composite import floating, op, promoted
 from .core import TensorCore
 from .inplace import inplace
+from .naming import also_named
 from .pointwise import binary, unary
 
 
@@ -136,10 +137,14 @@ def _ndtr(x: Var) -> Var:
 
 fmax = binary("fmax", _fmax, "", "The larger of each pair; a NaN gives way to the other.")
 fmin = binary("fmin", _fmin, "", "The smaller of each pair; a NaN gives way to the other.")
-heaviside = binary("heaviside", _heaviside, "", "0 below zero, 1 above, the other's value at zero.")
+heaviside = also_named(values="other")(
+    binary("heaviside", _heaviside, "", "0 below zero, 1 above, the other's value at zero.")
+)
 logaddexp2 = binary("logaddexp2", _logaddexp2, "", "log2(2**x + 2**y) without overflow.")
 ldexp = binary("ldexp", _ldexp, "", "x * 2**other.")
-float_power = binary("float_power", _float_power, "", "x**other in float64, or complex128.")
+float_power = also_named(exponent="other")(
+    binary("float_power", _float_power, "", "x**other in float64, or complex128.")
+)
 xlog1py = binary("xlog1py", _xlog1py, "", "x * log1p(y), and 0 where x is 0.")
 sinc = unary("sinc", _sinc, "", "sin(pi x) / (pi x), and 1 at 0.")
 sgn = unary("sgn", _sgn, "", "-1, 0 or 1; of complex numbers what is left without their size.")
