@@ -293,6 +293,17 @@ class Named(tw.Tensor):
     pass
 
 
+def test_layers_need_no_more_than_their_classes() -> None:
+    """As PyTorch's example of a language model loads what it saved."""
+    layers = [tw.nn.Sequential, tw.nn.Linear, tw.nn.Dropout]
+    file = io.BytesIO()
+    tw.save(tw.nn.Sequential(tw.nn.Linear(2, 3), tw.nn.Dropout()), file)
+    file.seek(0)
+    with tw.serialization.safe_globals(layers):
+        found = tw.load(file)
+    assert found(tw.ones(1, 2)).shape == (1, 3) and list(found.state_dict())[0] == "0.weight"
+
+
 def test_a_tensor_of_a_class_of_the_program() -> None:
     x: Any = Named([1.0, 2.0])
     x.note = "text"

@@ -227,3 +227,17 @@ def test_set_looks_at_other_memory() -> None:
     ):
         with pytest.raises(ValueError, match="outside of a storage of 4"):
             x.set_(y, offset, size, stride)
+
+
+def test_writing_to_a_storage() -> None:
+    x = tw.arange(6.0).view(2, 3).t()
+    storage = x.storage()
+    storage[0], storage[-1] = 9, 7
+    storage[1:3] = 5
+    assert x.tolist() == [[9, 3], [5, 4], [5, 7]]
+    assert storage.fill_(2) is storage and x.sum().item() == 12
+    layer = tw.nn.Linear(2, 1, bias=False)
+    layer.weight.storage()[1] = 4.0
+    assert layer.weight[0, 1].item() == 4 and layer.weight.requires_grad
+    with pytest.raises(IndexError, match="out of range"):
+        storage[6] = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 # ordinary attribute look-up (about 25 ns) instead of a failed one followed by ``Module.__getattr__``
 # (about 400 ns on Python 3.11), on the hottest path of every training step.
 # A registry knows its module weakly, so a module is still freed when its last reference goes. It pickles
-# and copies as a plain dict; ``Module.__setstate__`` binds it again.
+# and copies as an ``OrderedDict``, which every file may hold; ``Module.__setstate__`` binds it again.
 
 
 class _Structure:
@@ -90,4 +91,4 @@ class Registry(dict[str, T]):
         return dict(self)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return dict, (), None, None, iter(self.items())
+        return OrderedDict, (), None, None, iter(self.items())

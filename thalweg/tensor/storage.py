@@ -20,6 +20,7 @@ from ..runtime.device import CPU, Device
 from ..runtime.value import Array, Storage, realized
 from .convert import memory_to_share
 from .core import TensorCore
+from .creation import from_array
 from .inplace import check_writable
 from .view import View, row_major
 
@@ -132,6 +133,19 @@ class TypedStorage(UntypedStorage):
 
     def element_size(self) -> int:
         return self.dtype.itemsize
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        """Write an element, or several; each tensor that looks at them sees it, and the tape does not."""
+        flat: Any = from_array(np.empty(0, self.dtype.numpy))
+        flat.set_(self)
+        if not isinstance(index, slice) and not -len(self) <= index < len(self):
+            raise IndexError(f"out of range: index {index} of a storage of {len(self)} elements")
+        flat[index] = value
+
+    def fill_(self, value: Any) -> TypedStorage:
+        """Write ``value`` to every element."""
+        self[:] = value
+        return self
 
     def _numbers(self) -> Array:
         return _elements(self._storage)
