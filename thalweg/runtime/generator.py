@@ -153,15 +153,24 @@ class Generator:
             return _filled(shape, kind, draw)
 
     def normal(
-        self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32
+        self,
+        shape: Shape,
+        mean: float = 0.0,
+        std: float = 1.0,
+        dtype: Any = np.float32,
+        singly: bool = False,
     ) -> Array:
-        """Normal with the given mean and standard deviation; half types are rounded from float32."""
+        """Normal with the given mean and standard deviation; half types are rounded from float32.
+
+        ``singly`` draws them one after another in float64, as PyTorch does where memory is not filled in a row, and
+        always draws fewer than 16.
+        """
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         count, kind = math.prod(shape), np.dtype(dtype)
         with self._lock:
-            if count < 16:
-                draws = np.array([self._one_normal() for _ in range(count)], np.float64)
+            if singly or count < 16:
+                draws = self._normals_in_pairs(count)
                 return (draws * std + mean).astype(kind).reshape(shape)
             rest = count % 16
             values = np.empty(count, _F32 if kind.itemsize == 2 else kind)
@@ -174,15 +183,17 @@ class Generator:
                 values[-16:] = _box_muller(self._unit(16, values.dtype), mean, std)
         return values.astype(kind, copy=False).reshape(shape)
 
-    def _one_normal(self) -> float:
-        """One normal in float64; they come in pairs, and the second is kept for the next call."""
-        if self._spare is not None:
-            spare, self._spare = self._spare, None
-            return spare
-        u, v = self._unit(2, _F64).tolist()
-        radius, angle = math.sqrt(-2 * math.log1p(-v)), 2 * math.pi * u
-        self._spare = radius * math.sin(angle)
-        return radius * math.cos(angle)
+    def _normals_in_pairs(self, count: int) -> Array:
+        """Normals in float64; they come in pairs, and the second of the last is kept for the next call."""
+        kept = [] if self._spare is None or not count else [self._spare]
+        pairs = (count - len(kept) + 1) // 2
+        angle, radius = self._unit(2 * pairs, _F64).reshape(-1, 2).T
+        radius, angle = np.sqrt(-2 * np.log1p(-radius)), 2 * math.pi * angle
+        drawn = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)
+        found = np.concatenate([kept, drawn])
+        if count:
+            self._spare = float(found[count]) if len(found) > count else None
+        return found[:count]
 
     def integers(self, low: int, high: int, shape: Shape, dtype: Any = np.int64) -> Array:
         """Whole numbers in [low, high)."""

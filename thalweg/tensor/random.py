@@ -20,7 +20,7 @@ from .core import TensorCore
 from .creation import DeviceLike, drawn, from_array, size_of
 from .dispatch import dispatch
 from .inplace import check_writable, overwrite
-from .shape import broadcast_tensors, expand
+from .shape import broadcast_tensors, expand, permute
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -49,11 +49,11 @@ def _of_parts(
 
 
 def _normals(
-    source: Generator, kind: np.dtype[Any], mean: float = 0, std: float = 1
+    source: Generator, kind: np.dtype[Any], mean: float = 0, std: float = 1, singly: bool = False
 ) -> Callable[[tuple[int, ...]], Array]:
     """Draws normal numbers of a shape: of complex ones each part has half the variance."""
     std = std * 0.5**0.5 if kind.kind == "c" else std
-    return _of_parts(kind, lambda shape, part: source.normal(shape, mean, std, part))
+    return _of_parts(kind, lambda shape, part: source.normal(shape, mean, std, part, singly))
 
 
 def wanting(found: Any, requires_grad: bool) -> Any:
@@ -113,18 +113,23 @@ def randint(
     as_device(device)
     if size is None:
         high, size = None, high
+    low, high = _bounds(low, high, size)
+    kind = (dtype or d.int64).numpy
+    source = generator or default_generator
+    found = drawn(lambda shape: source.integers(low, high, shape, kind), size_of((size,)))
+    return wanting(found, requires_grad)
+
+
+def _bounds(low: Any, high: Any, size: Any) -> tuple[int, int]:
+    """(low, high) where one of them may be left out."""
     if high is None:
         low, high = 0, low
-    low = 0 if low is None else low
     if high is None or isinstance(high, tuple | list) or not isinstance(size, tuple | list):
         raise TypeError(
             f"randint: expected randint(low, high, size) or randint(high, size) with a tuple of ints as size, "
             f"got low={low}, high={high}, size={size}"
         )
-    kind = (dtype or d.int64).numpy
-    source = generator or default_generator
-    found = drawn(lambda shape: source.integers(low, high, shape, kind), size_of((size,)))
-    return wanting(found, requires_grad)
+    return 0 if low is None else low, high
 
 
 def randperm(
@@ -142,13 +147,33 @@ def randperm(
     return drawn(draw, (n,))
 
 
+def _along(input: TensorCore, draw: Callable[..., Any], *sources: Any) -> Any:
+    """A tensor of the shape of ``input``, filled in the order in which the elements of ``input`` lie in memory."""
+    view, shape = input._view, tuple(input.shape)
+    order = tuple(range(len(shape))) if view is None else view.memory_order()
+    if sources or view is None or view.is_contiguous() or order == tuple(range(len(shape))):
+        return drawn(draw, shape, *sources)
+    found = drawn(draw, tuple(shape[axis] for axis in order))
+    return permute(found, tuple(order.index(axis) for axis in range(len(order))))
+
+
+def _reordered(input: TensorCore) -> bool:
+    """Whether the axes of ``input`` lie in memory in another order than they have."""
+    view = input._view
+    if view is None or view.is_contiguous():
+        return False
+    return view.memory_order() != tuple(range(len(view.shape)))
+
+
 def rand_like(
     input: TensorCore, *, dtype: DType | None = None, layout: Any = None, device: DeviceLike = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uniform in [0, 1), of the shape and type of ``input``."""
-    kind = dtype or input.dtype
-    return rand(tuple(input.shape), dtype=kind, device=device, requires_grad=requires_grad)
+    as_device(device)
+    kind = _floating(dtype or input.dtype, "rand")
+    found = _along(input, lambda shape: default_generator.random(shape, kind))
+    return wanting(found, requires_grad)
 
 
 def randn_like(
@@ -156,8 +181,10 @@ def randn_like(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Standard normal, of the shape and type of ``input``."""
-    kind = dtype or input.dtype
-    return randn(tuple(input.shape), dtype=kind, device=device, requires_grad=requires_grad)
+    as_device(device)
+    kind, singly = _floating(dtype or input.dtype, "randn"), _reordered(input)
+    found = _along(input, lambda shape: default_generator.normal(shape, dtype=kind, singly=singly))
+    return wanting(found, requires_grad)
 
 
 def randint_like(
@@ -165,14 +192,11 @@ def randint_like(
     layout: Any = None, device: DeviceLike = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Whole numbers in [low, high), of the shape and type of ``input``."""
-    return randint(
-        low,
-        high,
-        tuple(input.shape),
-        dtype=dtype or input.dtype,
-        device=device,
-        requires_grad=requires_grad,
-    )
+    as_device(device)
+    low, high = _bounds(low, high, tuple(input.shape))
+    kind = (dtype or input.dtype).numpy
+    found = _along(input, lambda shape: default_generator.integers(low, high, shape, kind))
+    return wanting(found, requires_grad)
 
 
 def _drawn(*sources_and_draws: Var) -> Var:
@@ -297,9 +321,9 @@ class RandomMethods(TensorCore):
     def _fill(self, draw: Any, generator: Generator | None, node: str, *sources: Any) -> Any:
         check_writable(self)
         source, kind = generator or default_generator, self.dtype.numpy
-        found = drawn(
+        found = _along(
+            self,
             lambda shape, *arrays: np.asarray(draw(source, shape, kind, *arrays), kind),
-            tuple(self.shape),
             *sources,
         )
         return overwrite(self, found, node)
@@ -321,8 +345,9 @@ class RandomMethods(TensorCore):
         self, mean: float = 0, std: float = 1, *, generator: Generator | None = None
     ) -> Tensor:
         """Fill with normal numbers."""
+        singly = self._view is not None and not self._view.is_contiguous()
         return self._fill(
-            lambda source, shape, kind: _normals(source, kind, mean, std)(shape),
+            lambda source, shape, kind: _normals(source, kind, mean, std, singly)(shape),
             generator,
             "NormalBackward0",
         )
