@@ -213,6 +213,20 @@ def test_importing_a_file_does_not_hide_what_has_its_name() -> None:
     assert found["x"] is tw.autograd.Variable
 
 
+def test_one_process_for_each_device() -> None:
+    import torch.multiprocessing as mp
+
+    seen: list[Any] = []
+    assert mp.spawn(lambda rank, x: seen.append((rank, x)), args=("a",), nprocs=1) is None
+    context = mp.spawn(lambda rank: seen.append(rank), nprocs=0, join=False)
+    assert context is not None and context.join() and seen == [(0, "a")]
+    with pytest.raises(RuntimeError, match="4 processes"):
+        mp.spawn(print, nprocs=4)
+    with pytest.raises(AssertionError, match="no strategy"):
+        mp.set_sharing_strategy("none")
+    assert mp.cpu_count() > 0 and mp.get_sharing_strategy() in mp.get_all_sharing_strategies()
+
+
 def test_exporting_is_refused_when_it_is_asked_for() -> None:
     import torch.onnx
 

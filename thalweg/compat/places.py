@@ -28,6 +28,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.compiler": (f"{_ONLY}.compiler",),
     "torch.functional": ("thalweg",),
     "torch.jit": (f"{_ONLY}.jit",),
+    "torch.multiprocessing": (f"{_ONLY}.multiprocessing",),
     "torch.nn.attention": (f"{_ONLY}.attention",),
     "torch.nn.modules": ("thalweg.nn",),
     "torch.nn.modules.batchnorm": ("thalweg.nn", "thalweg.nn.normalization"),
