@@ -22,6 +22,7 @@ CASES = {
     "fastai": ("from fastai.vision.all import *", [(1, "fastai")]),
     "a parameter of that name": ("import torch.nn as F\ndef f(F): return F.nope", []),
     "a local of that name": ("import torch.nn as F\ndef f():\n    F = 1\n    return F.nope", []),
+    "a name used again": ("import torch.optim as optim\noptim = optim.SGD([], 1)\noptim.step(), optim.zero_grad()", []),
     "a lambda's": ("import torch.nn as F\ng = lambda F: F.nope", []),
     "a comprehension's": ("import torch.nn as F\ng = [F.nope for F in ()]", []),
     "an import inside": ("def f():\n    import torch\n    return torch.nope", [(3, "torch.nope")]),

@@ -227,6 +227,21 @@ def test_one_process_for_each_device() -> None:
     assert mp.cpu_count() > 0 and mp.get_sharing_strategy() in mp.get_all_sharing_strategies()
 
 
+def test_what_containers_hold() -> None:
+    from torch.utils import _pytree as trees
+
+    tree = {"a": [1, (2,)], "b": 3}
+    leaves, structure = trees.tree_flatten(tree)
+    assert leaves == trees.tree_leaves(tree) == [1, 2, 3]
+    assert trees.tree_unflatten(leaves, structure) == tree and structure == trees.tree_structure(
+        tree
+    )
+    assert trees.tree_map(lambda a, b: a + b, tree, tree) == {"a": [2, (4,)], "b": 6}
+    assert trees.tree_map_only(int, str, [1, "x"]) == ["1", "x"]
+    with pytest.raises(ValueError, match="tree_map: containers"):
+        trees.tree_map(max, [1], (1,))
+
+
 def test_exporting_is_refused_when_it_is_asked_for() -> None:
     import torch.onnx
 

@@ -75,6 +75,9 @@ class _Reader(ast.NodeVisitor):
         self.guarded = 0
         self.tree = tree
         self.bound = set(_bound(tree))
+        self.again = set(
+            _bound(tree, inside=False)
+        )  # names of the program that it may have imported before
 
     def findings(self) -> list[Finding]:
         for node in ast.walk(self.tree):
@@ -162,7 +165,7 @@ class _Reader(ast.NodeVisitor):
             inner = inner.value
         if not isinstance(inner, ast.Name) or inner.id not in self.meant:
             return None
-        if any(inner.id in scope for scope in self.local):
+        if inner.id in self.again or any(inner.id in scope for scope in self.local):
             return None
         return ".".join((self.meant[inner.id], *names))
 

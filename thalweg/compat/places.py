@@ -40,6 +40,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.onnx": (f"{_ONLY}.onnx",),
     "torch.return_types": ("thalweg.tensor.return_types",),
     "torch.testing": (f"{_ONLY}.testing",),
+    "torch.utils._pytree": (f"{_ONLY}.pytree",),
     "torch.utils.data": ("thalweg.data",),
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
