@@ -7,6 +7,7 @@ needs what the product wrote. Where nobody else reads the product, it is written
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -27,23 +28,18 @@ def with_epilogues(
     steps: Sequence[Step], shapes: Mapping[int, tuple[Shape, DType]], outputs: Collection[int]
 ) -> list[Step]:
     """The steps with kernels taken into products where that can be."""
-    left: list[Step | None] = list(steps)
+    left: list[Step | None] = []
+    past = _Past()
     for n, step in enumerate(steps):
-        if not isinstance(step, KernelStep) or not _is_pointwise(step):
-            continue
-        at = _product_before(left, n, step)
-        if at is None:
-            continue
-        product = left[at]
-        assert isinstance(product, ContractionStep)
-        if not _stays_cached(step, product, shapes):
-            continue
-        tiled = by_rows_and_columns(step, product)
-        if tiled is None:
-            continue
-        left[at], left[n] = None, replace(product, epilogue=tiled)
+        found = _taken_in(left, past, step, shapes)
+        if found is not None:
+            at, step = found
+            left[at] = None
+        left.append(step)
+        past.add(n, step)
     kept = [step for step in left if step is not None]
-    return [_in_place(step, kept, shapes, outputs) for step in kept]
+    users = Counter(slot for step in kept for slot in set(touched(step)))
+    return [_in_place(step, users, shapes, outputs) for step in kept]
 
 
 def _is_pointwise(step: KernelStep) -> bool:
@@ -72,20 +68,42 @@ def _stays_cached(
     return others <= max(_CACHED, size(product.out) * 5 // 4)
 
 
-def _product_before(steps: Sequence[Step | None], n: int, kernel: KernelStep) -> int | None:
-    """The number of the last product that ``kernel``, step n, reads, if it can as well be computed just before n."""
-    between: set[int] = set()
-    overwritten: set[int] = set()
-    for at in reversed(range(n)):
-        step = steps[at]
-        if step is None:
-            continue
-        if isinstance(step, ContractionStep) and step.out in kernel.buffers:
-            free = step.epilogue is None and step.out not in between
-            return at if free and overwritten.isdisjoint(touched(step)) else None
-        between.update(touched(step))
-        overwritten.update(written(step))
-    return None
+class _Past:
+    """For each slot the number of the last step so far that touched it, that wrote it, and that is its product."""
+
+    def __init__(self) -> None:
+        self.touched: dict[int, int] = {}
+        self.written: dict[int, int] = {}
+        self.products: dict[int, int] = {}
+
+    def add(self, n: int, step: Step) -> None:
+        self.touched.update(dict.fromkeys(touched(step), n))
+        self.written.update(dict.fromkeys(written(step), n))
+        if isinstance(step, ContractionStep):
+            self.products[step.out] = n
+
+
+def _taken_in(
+    left: Sequence[Step | None],
+    past: _Past,
+    step: Step,
+    shapes: Mapping[int, tuple[Shape, DType]],
+) -> tuple[int, ContractionStep] | None:
+    """The last product that a step, next after those ``left``, reads, with the step in it; None if that cannot be."""
+    if not isinstance(step, KernelStep) or not _is_pointwise(step):
+        return None
+    at = max((past.products.get(slot, -1) for slot in step.buffers), default=-1)
+    product = left[at] if at >= 0 else None
+    if not isinstance(product, ContractionStep) or product.epilogue is not None:
+        return None
+    if past.touched[product.out] > at or any(
+        past.written.get(s, -1) > at for s in touched(product)
+    ):
+        return None
+    if not _stays_cached(step, product, shapes):
+        return None
+    tiled = by_rows_and_columns(step, product)
+    return None if tiled is None else (at, replace(product, epilogue=tiled))
 
 
 def by_rows_and_columns(step: KernelStep, product: ContractionStep) -> KernelStep | None:
@@ -120,14 +138,14 @@ def by_rows_and_columns(step: KernelStep, product: ContractionStep) -> KernelSte
 
 def _in_place(
     step: Step,
-    steps: Sequence[Step],
+    users: Mapping[int, int],
     shapes: Mapping[int, tuple[Shape, DType]],
     outputs: Collection[int],
 ) -> Step:
     """A product that only its epilogue reads, written where a result of the epilogue will be."""
     if not isinstance(step, ContractionStep) or step.epilogue is None or step.out in outputs:
         return step
-    if any(step.out in touched(other) for other in steps if other is not step):
+    if users[step.out] > 1:
         return step
     epilogue = step.epilogue
     for result, source in same_points(epilogue):
