@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[Callable[[], Any], Any]] = {
     "mv": (lambda: tw.mv(tw.ones(2, 6), vec=X).tolist(), [15, 15]),
     "heaviside": (lambda: tw.heaviside(X[:2], values=X[4:]).tolist(), [4, 1]),
     "float_power": (lambda: X[:3].float_power(exponent=2).tolist(), [0, 1, 4]),
+    "histogram": (lambda: [len(x) for x in tw.histogram(X, density=True)], [100, 101]),
     "unsqueeze_": (lambda: tuple(X.clone().unsqueeze_(dim=1).shape), (6, 1)),
     "transpose_": (lambda: tuple(tw.ones(2, 3).transpose_(dim0=0, dim1=1).shape), (3, 2)),
     "squeeze_": (lambda: tuple(tw.ones(2, 1).squeeze_(dim=1).shape), (2,)),

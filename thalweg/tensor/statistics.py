@@ -157,7 +157,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
 
 def histogram(
     input: Tensor,
-    bins: Any,
+    bins: Any = 100,
     *,
     range: tuple[float, float] | None = None,
     weight: Tensor | None = None,
@@ -167,7 +167,7 @@ def histogram(
 
     Args:
         input: any shape, floating.
-        bins: how many, between the ends of ``range`` (of the data without it); or (B + 1,) rising edges.
+        bins: how many (100), between the ends of ``range`` (of the data without it); or (B + 1,) rising edges.
         weight: of input's shape.
         density: whether the sum over all bins, each times its width, is 1.
     Returns:
