@@ -547,10 +547,8 @@ _LATER = {  # what a plain training does without, and the module that is loaded 
 }
 
 if TYPE_CHECKING:
-    from . import amp, compat, cpu, distributions, fft, func
+    from . import amp, compat, cpu, distributed, distributions, fft, func, masked
     from .accelerator import get_device_module
-    from . import amp, compat, cpu, distributions, fft, func, masked
-    from . import amp, compat, cpu, distributed, distributions, fft, func
     from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
     from .func import vmap
     from .runtime.stream import Event, Stream

@@ -222,6 +222,7 @@ def test_a_part_of_a_data_set(tmp_path: Path) -> None:
     found = datasets.MNIST(tmp_path, transform=transforms.PILToTensor())
     kept = found.targets == 1
     found.data, found.targets = found.data[kept], found.targets[kept]
+    assert found.train_data is found.data and found.test_labels is found.targets
     assert len(found) == 2 and found[1][0].item() == 4 and found[1][1] == 1
 
 

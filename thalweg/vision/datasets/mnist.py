@@ -70,6 +70,18 @@ class MNIST(VisionDataset):
         return os.path.join(str(self.root), type(self).__name__, "raw")
 
     @property
+    def train_data(self) -> Tensor:
+        """``data``, by its name in earlier torchvisions."""
+        return self.data
+
+    @property
+    def train_labels(self) -> Tensor:
+        """``targets``, by their name in earlier torchvisions."""
+        return self.targets
+
+    test_data, test_labels = train_data, train_labels
+
+    @property
     def class_to_idx(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.classes)}
 
