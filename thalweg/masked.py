@@ -60,7 +60,7 @@ def _filled(input: Tensor, mask: Tensor | None, fill: Any) -> Tensor:
 
 def _least(name: str, dtype: DType, sign: int) -> Any:
     """What is below (``sign`` -1) or above every number of the type."""
-    if dtype.is_floating_point:
+    if dtype.is_differentiable:
         return sign * math.inf
     if dtype is bool_:
         raise NotImplementedError(f"identity of {name} on bool input: convert it first")
@@ -205,7 +205,7 @@ def var(
     squares = (off * off.conj()).real if kind.is_complex else off * off
     total, n = squares.sum(axes, keepdim), counted.sum(axes, keepdim)
     result: Tensor = total / maximum(n.to(squares.dtype) - less, squares.new_zeros(()))
-    return result
+    return result.to(kind)
 
 
 def std(

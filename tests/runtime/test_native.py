@@ -19,7 +19,7 @@ from thalweg.compiler import cache, emit, link, nest, schedule
 from thalweg.compiler.loops import Kernel, Load, Store
 from thalweg.ir.dtype import float32
 from thalweg.runtime import arena as arena_module
-from thalweg.runtime import native
+from thalweg.runtime import blas, native
 from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
 
@@ -97,6 +97,8 @@ def test_the_same_bits_for_any_number_of_threads(fresh_threads):
 
 
 def test_the_number_of_threads(fresh_threads):
+    tw.set_num_threads(1)
+    assert {lib.num_threads for lib in blas._of_numpy()} == {1}
     tw.set_num_threads(3)
     assert tw.get_num_threads() == 3
     for bad in (0, -1, 1.5, True):

@@ -96,6 +96,27 @@ def _library() -> Any:
 
 
 @cache
+def _of_numpy() -> list[Any]:
+    """The libraries by which NumPy multiplies."""
+    import scipy_openblas32
+    from threadpoolctl import ThreadpoolController
+
+    ours = Path(scipy_openblas32.get_lib_dir()).resolve()
+    found = ThreadpoolController().lib_controllers
+    return [
+        lib
+        for lib in found
+        if lib.user_api == "blas" and Path(lib.filepath).resolve().parent != ours
+    ]
+
+
+def limit_numpy(threads: int) -> None:
+    """Let NumPy's products use so many threads."""
+    for library in _of_numpy():
+        library.set_num_threads(threads)
+
+
+@cache
 def gemm_address(name: str) -> int:
     """The address of ``cblas_sgemm`` or ``cblas_dgemm``."""
     function = getattr(_library(), f"scipy_cblas_{name}")

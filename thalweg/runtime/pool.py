@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.cache import functions
+from .blas import limit_numpy
 from .commands import LIMIT, QUIT, SIZE, TICKET, can_sleep, futex, text
 
 
@@ -145,7 +146,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def set_num_threads(threads: int) -> None:
-    """Let native programs use so many threads; results don't depend on it.
+    """Let native programs use so many threads, and NumPy's products; results of native programs don't depend on it.
 
     Raises:
         RuntimeError: ``threads`` is no positive integer.
@@ -153,6 +154,7 @@ def set_num_threads(threads: int) -> None:
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {threads!r}")
     pool.resize(threads)
+    limit_numpy(threads)
 
 
 def get_num_threads() -> int:

@@ -11,7 +11,8 @@ from ..ir.aval import Shape, broadcast_shapes
 from ..ir.builder import Var
 from ..ir.dtype import DType
 from ..ops.composite import Op, op
-from ..ops.movement import bits, strided, strided_at
+from ..ops.movement import strided, strided_at
+from .bits import as_bits
 from .core import TensorCore
 from .dispatch import derived, dispatch
 from .formats import check_format
@@ -108,7 +109,7 @@ def view(input: Tensor, *size: Any, dtype: DType | None = None) -> Tensor:
     if dtype is None and len(size) == 1 and isinstance(size[0], DType):
         dtype, size = size[0], ()
     if dtype is not None:
-        return _as_bits(input, dtype)
+        return alias_of(input) if dtype is input.dtype else as_bits(input, dtype)
     shape = inferred_shape(sizes_of(size), input._aval().size)
     found = input._layout().reshape(shape)
     if found is None:
@@ -117,24 +118,6 @@ def view(input: Tensor, *size: Any, dtype: DType | None = None) -> Tensor:
             "contiguous subspaces). Use .reshape(...) instead."
         )
     return derived(_view, input, found, (shape,))
-
-
-@op("ViewBackward0")
-def _bits(x: Var, dtype: DType) -> Var:
-    found: Var = bits(x, dtype=dtype)
-    return found
-
-
-def _as_bits(input: Tensor, dtype: DType) -> Tensor:
-    """The bytes of (..., M) as elements of another type."""
-    if dtype is input.dtype:
-        return alias_of(input)
-    strides = input._layout().strides
-    if dtype.itemsize != input.dtype.itemsize and strides and strides[-1] != 1:
-        raise RuntimeError(
-            f"self.stride(-1) must be 1 to view {input.dtype} as {dtype} (different element sizes), but got {strides[-1]}"
-        )
-    return dispatch(_bits, (input.detach(),), (dtype,))
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:

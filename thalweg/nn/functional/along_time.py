@@ -108,9 +108,15 @@ class Kind:
         return product + b_hh if self.late and b_hh is not None else product
 
     def _step(
-        self, given: Var, hidden: Var, cell: Var | None, hh: Var, b_hh: Var | None, hr: Var | None,
+        self,
+        given: Var,
+        hidden: Var,
+        cell: Var | None,
+        hh: Var,
+        b_hh: Var | None,
+        hr: Var | None,
         kept: bool = False,
-    ) -> tuple[Var, ...]:  # fmt: skip
+    ) -> tuple[Var, ...]:
         """Source of the projection: Sak, Senior and Beaufays 2014."""
         own = self._own(hidden, hh, b_hh)
         inner, *rest = self._act(given, own, hidden, cell)
@@ -118,9 +124,19 @@ class Kind:
         return (outer, *rest, own, inner) if kept else (outer, *rest)
 
     def _back(
-        self, given: Var, hidden: Var, cell: Var | None, own: Var, made: Var, new_cell: Var | None,
-        hh: Var, hr: Var | None, g_output: Var, g_hidden: Var, g_cell: Var | None,
-    ) -> tuple[Var, ...]:  # fmt: skip
+        self,
+        given: Var,
+        hidden: Var,
+        cell: Var | None,
+        own: Var,
+        made: Var,
+        new_cell: Var | None,
+        hh: Var,
+        hr: Var | None,
+        g_output: Var,
+        g_hidden: Var,
+        g_cell: Var | None,
+    ) -> tuple[Var, ...]:
         """The gradients of the input's share, of the state's share, of the state before; that which arrived at the
         hidden state."""
         arrived = g_output + g_hidden
@@ -142,8 +158,15 @@ class Kind:
         return (of_given, of_own, before, *(() if of_cell is None else (of_cell,)), arrived)
 
     def _cell(
-        self, x: Var, hidden: Var, cell: Var | None, ih: Var, hh: Var, b_ih: Var | None, b_hh: Var | None
-    ) -> tuple[Var, ...]:  # fmt: skip
+        self,
+        x: Var,
+        hidden: Var,
+        cell: Var | None,
+        ih: Var,
+        hh: Var,
+        b_ih: Var | None,
+        b_hh: Var | None,
+    ) -> tuple[Var, ...]:
         """One step: x (N, I), hidden (N, H), cell (N, C); gives the next state."""
         return self._step(self._share(x, ih, b_ih, b_hh), hidden, cell, hh, b_hh, None)
 
@@ -158,8 +181,13 @@ class _Loop:
     """
 
     def __init__(
-        self, kind: Kind, how: How, operands: Sequence[Any], sizes: tuple[int, ...] | None, turned: bool
-    ) -> None:  # fmt: skip
+        self,
+        kind: Kind,
+        how: How,
+        operands: Sequence[Any],
+        sizes: tuple[int, ...] | None,
+        turned: bool,
+    ) -> None:
         self.kind, self.how, self.turned = kind, how, turned
         self.x, hidden, cell, *weights = operands
         self.w = Weights(*weights)
@@ -243,9 +271,13 @@ class _Loop:
         return [g for g, want in zip(found, wanted, strict=True) if want]
 
     def _back_in_time(
-        self, taken: list[Any], order: list[tuple[int, int, int]], g_steps: Sequence[Any], g_state: list[Any],
+        self,
+        taken: list[Any],
+        order: list[tuple[int, int, int]],
+        g_steps: Sequence[Any],
+        g_state: list[Any],
         kept: _Kept,
-    ) -> list[Any]:  # fmt: skip
+    ) -> list[Any]:
         """The gradient of the initial state, with what the weights' gradients are made of put into ``kept``."""
         parts: list[list[Any]] = []
         if not self.turned:
@@ -258,9 +290,18 @@ class _Loop:
             hidden, cell = state if len(state) > 1 else (state[0], None)
             own, inner = made[-2:]
             operands = (
-                self.steps[t], hidden, cell, own, inner, None if cell is None else made[1],
-                self.w.hh, self.w.hr, g_steps[t], g_state[0], None if cell is None else g_state[1],
-            )  # fmt: skip
+                self.steps[t],
+                hidden,
+                cell,
+                own,
+                inner,
+                None if cell is None else made[1],
+                self.w.hh,
+                self.w.hr,
+                g_steps[t],
+                g_state[0],
+                None if cell is None else g_state[1],
+            )
             of_given, of_own, *g_state, arrived = self.how.call(self.kind.back, operands)
             kept.put(t, of_given, of_own, hidden, arrived, inner)
             if rows < before:
@@ -345,9 +386,13 @@ class _LayerOp(Op):
         read = tuple([given[k] for k in present]) + outs
         numbers = {k: n for n, k in enumerate([k for k, want in enumerate(wanted) if want])}
         return Vjp(
-            PartGraph(body, read), present, (), tuple(range(len(outs))),
-            tuple([numbers.get(k) for k in range(len(given))]), outs,
-        )  # fmt: skip
+            PartGraph(body, read),
+            present,
+            (),
+            tuple(range(len(outs))),
+            tuple([numbers.get(k) for k in range(len(given))]),
+            outs,
+        )
 
 
 class _LayerGraph(PartGraph):
