@@ -6,7 +6,7 @@ from thalweg.compiler.plan import KernelStep
 from thalweg.compiler.schedule import schedule
 from thalweg.nn import functional as F
 from thalweg.runtime.interpreter import source
-from thalweg.runtime.program import assemble
+from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
 from thalweg.runtime.trace import FREE, held_elsewhere
 
@@ -41,9 +41,11 @@ for position in state.trace.position.path():
 stop("The graph of one edge: the loss")
 print(state.trace.position.path()[1].graph)
 
-stop("The program: the edges' graphs joined, each value computed once, dead code gone")
+stop(
+    "The program: where it comes again, the edges' graphs joined, each value computed once, dead code gone"
+)
 alive = held_elsewhere(state.trace.values, FREE)
-program = assemble(state.trace.position.path(), len(state.trace.leaves), alive)
+program = Program(state.trace.position.path(), len(state.trace.leaves), alive)
 print(program.graph)
 
 stop("What the interpreter runs: one NumPy call for each primitive")

@@ -20,7 +20,7 @@ from ...ops.composite import Op
 from ...ops.movement import cat as joined
 from ...ops.movement import split
 from ...runtime.parts import How, PartGraph
-from ...runtime.trace import build
+from ...runtime.trace import trie
 from ...tensor.linear_algebra import multiplied
 
 State = tuple[Any, ...]  # (N, H) the hidden state, for an LSTM (N, C) the cell too
@@ -143,7 +143,7 @@ class Kind:
         inner = arrived if hr is None else multiplied(arrived, hr)
         operands, made_state = (given, own, hidden, cell), (made, new_cell)
         incoming = (inner, g_cell)
-        graph = build(self._act, (), tuple([None if x is None else x.aval for x in operands]))
+        graph = trie.graph(self._act, (), tuple([None if x is None else x.aval for x in operands]))
         tape = vjp(graph, tuple([x is not None for x in operands]), (True,) * len(graph.outputs))
         read = [operands[k] for k in tape.saved_inputs]
         read += [made_state[k] for k in tape.saved_outputs]
@@ -316,7 +316,7 @@ class _Loop:
         """For each operand its gradient, but for those of the initial state; None where it is not wanted."""
         found: list[Any] = [None] * 8
         of_given = self.join(kept.in_time(kept.of_given))
-        w, how = self.w, self.how
+        w = self.w
         if wanted[0]:
             found[0] = self.one(_shaped, (self.one(_times, (of_given, w.ih)),), (self.x.shape,))
         if wanted[3]:
@@ -327,7 +327,7 @@ class _Loop:
             if w.b_hh is not None and self.kind.late:
                 found[6] = self.one(_of_rows, (of_own,))
         if w.b_ih is not None:
-            found[5] = how.call(_of_rows, (of_given,))[0]
+            found[5] = self.one(_of_rows, (of_given,))
             found[6] = found[6] if self.kind.late else found[5]
         if w.hr is not None:
             inner = self.join(kept.in_time(kept.inner))
