@@ -134,9 +134,10 @@ def test_what_comes_again_is_joined_at_its_third_run(monkeypatch):
 
 
 def test_what_comes_now_and_then_waits_longer_the_longer_it_is():
-    assert is_worth_it(20, 2, 2) and not is_worth_it(20, 1, 1)
-    assert is_worth_it(2_000, 10, 9) and not is_worth_it(2_000, 3, 2)
-    assert not is_worth_it(2_000, 10, 1) and is_worth_it(2_000, 300, 1)
+    assert is_worth_it(20, 8, 2, 2) and not is_worth_it(20, 8, 1, 1)
+    assert is_worth_it(2_000, 8, 10, 9) and not is_worth_it(2_000, 8, 3, 2)
+    assert not is_worth_it(2_000, 8, 10, 1) and is_worth_it(2_000, 8, 300, 1)
+    assert is_worth_it(2_000, 10_000, 2, 2)  # its runs take longer than to compile it
 
 
 def test_two_programs_that_alternate_come_again_soon(monkeypatch):

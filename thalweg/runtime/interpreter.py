@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
 
 Function = Callable[..., tuple[Any, ...]]
@@ -17,15 +18,21 @@ _LITERAL = (int, bool, type(None), str)
 at_once = False  # join at the first run: for tests of what is joined
 
 
-def is_worth_it(instructions: int, runs: int, came_soon: int) -> bool:
-    """Whether to join, or to make a function of, so many instructions, which ran so often, and came again soon so often
-    in a row.
+def is_worth_it(instructions: int, elements: float, runs: int, came_soon: int) -> bool:
+    """Whether to join, or to make a function of, so many instructions with results of so many elements on average,
+    which ran so often, and came again soon so often in a row.
 
-    What comes again and again is, after its second run; a long one, which takes longer, after a few more. What comes
-    now and then only after it has taken as much time as that would: many a long one has a length of its own, as
-    sequences and episodes have, and never comes again.
+    What comes again and again is, after its second run; a long one, which takes longer, after a few more, unless its
+    runs take long themselves. What comes now and then only after it has taken as much time as that would: many a long
+    one has a length of its own, as sequences and episodes have, and never comes again.
     """
-    return at_once or came_soon >= 2 + instructions // 500 or runs >= 2 + instructions // 10
+    length = instructions / (1 + elements / 1000)
+    return at_once or came_soon >= 2 + length // 500 or runs >= 2 + length // 10
+
+
+def mean_size(avals: Sequence[Aval]) -> float:
+    """How many elements results have on average."""
+    return sum([a.size for a in avals]) / max(len(avals), 1)
 
 
 def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) -> tuple[Any, ...]:
@@ -36,7 +43,7 @@ def run_graph(graph: Graph, inputs: Sequence[Any], given: Collection[int] = ()) 
     if given:
         return carry_out(graph, inputs, given)
     if graph.function is None:
-        if not is_worth_it(graph.size, graph.calls, 0):
+        if not is_worth_it(graph.size, mean_size(graph.out_avals()), graph.calls, 0):
             graph.calls += 1
             return graph.by_parts(inputs) if graph.in_parts else carry_out(graph, inputs)
         graph.function = compile_graph(graph)

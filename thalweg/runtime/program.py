@@ -13,7 +13,15 @@ import numpy as np
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
-from .interpreter import Function, compile_graph, is_worth_it, overwritable, run_graph, source
+from .interpreter import (
+    Function,
+    compile_graph,
+    is_worth_it,
+    mean_size,
+    overwritable,
+    run_graph,
+    source,
+)
 
 if TYPE_CHECKING:
     from .flight import Job
@@ -50,6 +58,7 @@ class Program:
         "_where",
         "_run",
         "_size",
+        "_elements",
         "_rounds",
         "came_soon",
         "_refused",
@@ -62,6 +71,7 @@ class Program:
         self._where: Sequence[str] = ()
         self._run: Function | None = None
         self._size = sum([p.graph.size for p in path])
+        self._elements = mean_size([aval for p in path for aval in p.out_avals])
         self._rounds = self.came_soon = 0
         self._refused = False
         if asked("trace") or asked("graph") or asked("program"):
@@ -116,7 +126,7 @@ class Program:
             return self.run_again(inputs, error), None
 
     def _is_due(self) -> bool:
-        return is_worth_it(self._size, self._rounds, self.came_soon)
+        return is_worth_it(self._size, self._elements, self._rounds, self.came_soon)
 
     def run_again(self, inputs: Sequence[Any], error: Exception) -> tuple[Any, ...]:
         """On the interpreter, after the native program failed: it raises, as a rule, and says more."""
