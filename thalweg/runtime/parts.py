@@ -16,6 +16,7 @@ from ..ir.aval import Aval, broadcast_shapes
 from ..ir.builder import Builder, Var
 from ..ir.dtype import from_numpy
 from ..ir.graph import Graph
+from ..ir.primitive import Primitive
 from ..ops.elementwise import cast
 from ..ops.movement import row_major
 from .interpreter import run_graph
@@ -33,6 +34,9 @@ class How(Protocol):
 
     def call(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...] = ()) -> Sequence[Any]:
         """The results of an operation."""
+
+    def do(self, primitive: Primitive, *operands: Any, **statics: Any) -> Any:
+        """What a primitive gives."""
 
     def add(self, a: Any, b: Any) -> Any:
         """a + b, of one type."""
@@ -108,6 +112,9 @@ class _Writing:
     def call(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...] = ()) -> Sequence[Var]:
         return _several(op(*operands, *statics))
 
+    def do(self, primitive: Primitive, *operands: Any, **statics: Any) -> Any:
+        return primitive(*operands, **statics)
+
     def add(self, a: Var, b: Var) -> Var:
         return a + b
 
@@ -127,6 +134,9 @@ class _Computing:
     def call(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...] = ()) -> Sequence[Any]:
         avals = [None if x is None else Aval(x.shape, from_numpy(x.dtype)) for x in operands]
         return run_graph(trie.graph(op, statics, tuple(avals)), operands)
+
+    def do(self, primitive: Primitive, *operands: Any, **statics: Any) -> Any:
+        return primitive.reference(*operands, **statics)
 
     def add(self, a: Any, b: Any) -> Any:
         return np.add(a, b)
@@ -154,6 +164,10 @@ class _Foreseeing:
         self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...] = ()
     ) -> Sequence[Aval]:
         return self.apply(trie.graph(op, statics, tuple(operands)), operands)
+
+    def do(self, primitive: Primitive, *operands: Any, **statics: Any) -> Any:
+        self.instructions += 1
+        return primitive.infer(*operands, **statics)
 
     def add(self, a: Aval, b: Aval) -> Aval:
         self.instructions += 1

@@ -259,7 +259,7 @@ class Trace:
         traces.add(self)
         self.strangers, self.tier = 0, tier
         self.job: Job | None = None  # the last that flew
-        self.trained: deque[Program] = deque(maxlen=_SOON)  # the last that held a backward pass
+        self.trained: deque[Program] = deque(maxlen=_SOON)  # the last with a backward pass, not yet native
         self._clear()
 
     def _reset(self) -> None:
@@ -465,7 +465,7 @@ class Trace:
             if program is None:
                 program = Program(position.path(), position.n_leaves, alive)
                 position.programs[alive] = program
-            if self.backward:
+            if self.backward and program.native is None:
                 program.came_soon = program.came_soon + 1 if program in self.trained else 0
                 self.trained.append(program)
             try:

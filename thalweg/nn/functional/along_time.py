@@ -17,8 +17,9 @@ from ...ir.graph import Graph
 from ...ir.vjp import Vjp, vjp
 from ...ops import elementwise as e
 from ...ops.composite import Op
-from ...ops.movement import cat as joined
-from ...ops.movement import split
+from ...ops.contraction import matmul
+from ...ops.movement import cat, permute, reshape, split
+from ...ops.reduction import sum_
 from ...runtime.parts import How, PartGraph
 from ...runtime.trace import trie
 from ...tensor.linear_algebra import multiplied
@@ -194,18 +195,22 @@ class _Loop:
         self.initial: State = (hidden,) if cell is None else (hidden, cell)
         self.sizes = sizes
         self.rows = (self.x.shape[1],) * self.x.shape[0] if sizes is None else sizes
-        self.flat = self.one(_shaped, (self.x,), ((sum(self.rows), self.x.shape[-1]),))
-        self.given = self.one(kind.share, (self.flat, self.w.ih, self.w.b_ih, self.w.b_hh))
-        self.steps = self.cut(self.given, self.rows)
+        self.flat = self.shaped(self.x, (sum(self.rows), self.x.shape[-1]))
+        operands = (self.flat, self.w.ih, self.w.b_ih, self.w.b_hh)
+        self.steps = self.cut(how.call(kind.share, operands)[0], self.rows)
 
-    def one(self, op: Op, operands: Sequence[Any], statics: tuple[Any, ...] = ()) -> Any:
-        return self.how.call(op, operands, statics)[0]
+    def shaped(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return x if x.shape == shape else self.how.do(reshape, x, shape=shape)
 
     def cut(self, x: Any, sizes: tuple[int, ...]) -> Sequence[Any]:
-        return self.how.call(_cut, (x,), (sizes,)) if len(sizes) > 1 else (x,)
+        return self.how.do(split, x, axis=0, sizes=sizes) if len(sizes) > 1 else (x,)
 
     def join(self, parts: Sequence[Any]) -> Any:
-        return self.one(_joined, parts) if len(parts) > 1 else parts[0]
+        return self.how.do(cat, *parts, axis=0) if len(parts) > 1 else parts[0]
+
+    def over_rows(self, a: Any, b: Any) -> Any:
+        """a.T @ b: the sum over all steps of a product."""
+        return self.how.do(matmul, self.how.do(permute, a, axes=(1, 0)), b)
 
     def order(self) -> Iterator[tuple[int, int, int]]:
         """The steps in the order in which they are taken: (number, how many sequences it has, how many the one taken
@@ -254,14 +259,14 @@ class _Loop:
                 outputs[t] = made[0]
         output = self.join([outputs[t] for t in range(len(self.rows))])
         if self.sizes is None:
-            output = self.one(_shaped, (output,), ((*self.x.shape[:2], output.shape[1]),))
+            output = self.shaped(output, (*self.x.shape[:2], output.shape[1]))
         return [output, *last]
 
     def back(self, incoming: Sequence[Any], wanted: tuple[bool, ...]) -> list[Any]:
         """The gradients of the operands ``wanted``, from those of what ``run`` gives."""
         g_output, *g_state = incoming
         width = g_output.shape[-1]
-        g_steps = self.cut(self.one(_shaped, (g_output,), ((sum(self.rows), width),)), self.rows)
+        g_steps = self.cut(self.shaped(g_output, (sum(self.rows), width)), self.rows)
         taken = [(t, state, made) for t, state, made in self.forward(True) if t >= 0]
         kept = _Kept()
         order = list(self.order())
@@ -318,20 +323,20 @@ class _Loop:
         of_given = self.join(kept.in_time(kept.of_given))
         w = self.w
         if wanted[0]:
-            found[0] = self.one(_shaped, (self.one(_times, (of_given, w.ih)),), (self.x.shape,))
+            found[0] = self.shaped(self.how.do(matmul, of_given, w.ih), self.x.shape)
         if wanted[3]:
-            found[3] = self.one(_turned_times, (of_given, self.flat))
+            found[3] = self.over_rows(of_given, self.flat)
         if wanted[4] or (self.kind.late and wanted[6]):
             of_own = self.join(kept.in_time(kept.of_own))
-            found[4] = self.one(_turned_times, (of_own, self.join(kept.in_time(kept.hidden))))
+            found[4] = self.over_rows(of_own, self.join(kept.in_time(kept.hidden)))
             if w.b_hh is not None and self.kind.late:
-                found[6] = self.one(_of_rows, (of_own,))
+                found[6] = self.how.do(sum_, of_own, axes=(0,), keepdim=False)
         if w.b_ih is not None:
-            found[5] = self.one(_of_rows, (of_given,))
+            found[5] = self.how.do(sum_, of_given, axes=(0,), keepdim=False)
             found[6] = found[6] if self.kind.late else found[5]
         if w.hr is not None:
             inner = self.join(kept.in_time(kept.inner))
-            found[7] = self.one(_turned_times, (self.join(kept.in_time(kept.arrived)), inner))
+            found[7] = self.over_rows(self.join(kept.in_time(kept.arrived)), inner)
         return found
 
 
@@ -406,25 +411,6 @@ class _LayerGraph(PartGraph):
         self.statics = statics
         super().__init__(lambda how, inputs: _Loop(kind, how, inputs, *statics).run(), given)
 
-
-def _shaped_as(x: Var, shape: tuple[int, ...]) -> Var:
-    return x.reshape(shape)
-
-
-def _cut_rows(x: Var, sizes: tuple[int, ...]) -> tuple[Var, ...]:
-    result: tuple[Var, ...] = split(x, axis=0, sizes=sizes)
-    return result
-
-
-def _joined_rows(*parts: Var) -> Var:
-    result: Var = joined(*parts, axis=0)
-    return result
-
-
-_shaped, _cut, _joined = Op(_shaped_as, ""), Op(_cut_rows, ""), Op(_joined_rows, "")
-_times = Op(multiplied, "")
-_turned_times = Op(lambda a, b: a.swap() @ b, "")
-_of_rows = Op(lambda x: x.sum((0,)), "")
 
 KINDS = {
     "RNN_TANH": Kind(1, _tanh_gates, "RnnTanhBackward0", "TanhBackward0"),
