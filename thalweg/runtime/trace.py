@@ -259,7 +259,9 @@ class Trace:
         traces.add(self)
         self.strangers, self.tier = 0, tier
         self.job: Job | None = None  # the last that flew
-        self.trained: deque[Program] = deque(maxlen=_SOON)  # the last with a backward pass, not yet native
+        self.trained: deque[Program] = deque(
+            maxlen=_SOON
+        )  # the last with a backward pass, not yet native
         self._clear()
 
     def _reset(self) -> None:
