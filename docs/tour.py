@@ -5,10 +5,10 @@ from thalweg.compiler.emit import emit
 from thalweg.compiler.plan import KernelStep
 from thalweg.compiler.schedule import schedule
 from thalweg.nn import functional as F
+from thalweg.runtime.holding import FREE, held_elsewhere
 from thalweg.runtime.interpreter import source
 from thalweg.runtime.program import Program
 from thalweg.runtime.state import state
-from thalweg.runtime.trace import FREE, held_elsewhere
 
 
 def stop(title: str) -> None:

@@ -70,9 +70,12 @@ class Graph:
         key = ("giving", which)
         found: Graph | None = self.vjps.get(key)
         if found is None:
-            outputs = tuple([self.outputs[k] for k in which])
-            found = self.vjps[key] = self._only(outputs, tuple(range(self.n_inputs)))
+            found = self.vjps[key] = self._giving(which)
         return found
+
+    def _giving(self, which: tuple[int, ...]) -> Graph:
+        outputs = tuple([self.outputs[k] for k in which])
+        return self._only(outputs, tuple(range(self.n_inputs)))
 
     def live(self, outputs: tuple[int, ...]) -> list[Instr]:
         """The instructions that ``outputs`` need, in order."""

@@ -13,7 +13,17 @@ from .module import Module
 from .normalization import _BatchNorm
 
 
-class DataParallel(Module):
+class _Calling(Module):
+    """Calls its ``module``."""
+
+    module: Module
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """inputs, kwargs: what ``module`` takes; gives what it gives."""
+        return self.module(*inputs, **kwargs)
+
+
+class DataParallel(_Calling):
     """Calls its ``module``: on a machine without further devices there is nothing to divide the batch among."""
 
     def __init__(
@@ -27,12 +37,8 @@ class DataParallel(Module):
         self.module = module
         self.device_ids: list[int] = []
 
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """inputs, kwargs: what ``module`` takes; gives what it gives."""
-        return self.module(*inputs, **kwargs)
 
-
-class DistributedDataParallel(Module):
+class DistributedDataParallel(_Calling):
     """Calls its ``module``: the mean of the gradients of all processes is that of the one there is.
 
     Args:
@@ -67,10 +73,6 @@ class DistributedDataParallel(Module):
             yield
         finally:
             self.require_backward_grad_sync = before
-
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """inputs, kwargs: what ``module`` takes; gives what it gives."""
-        return self.module(*inputs, **kwargs)
 
 
 class SyncBatchNorm(_BatchNorm):

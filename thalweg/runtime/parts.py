@@ -76,10 +76,7 @@ class PartGraph(Graph):
     def size(self) -> int:
         return self._size
 
-    def giving(self, which: tuple[int, ...]) -> Graph:
-        if which == tuple(range(len(self.results))):
-            return self
-
+    def _giving(self, which: tuple[int, ...]) -> Graph:
         def body(how: How, inputs: Sequence[Any]) -> list[Any]:
             results = self.body(how, inputs)
             return [results[k] for k in which]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Collection, Sequence
-from sys import getrefcount
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from ..compiler.show import asked, show
 from ..ir.aval import Aval
 from ..ir.graph import Graph, Instr
+from .holding import FREE, held_elsewhere
 from .interpreter import (
     Function,
     compile_graph,
@@ -200,18 +200,15 @@ def _by_edges(
             steps.append((position, last))
     values: list[Any] = [None] * len(alive)
     for position, last in reversed(steps):
-        given = [
+        given: list[Any] = [
             None if r is None else values[r] if r >= 0 else inputs[-1 - r] for r in position.refs
         ]
         for ref in last:
             values[ref] = None
-        free: list[int] = []
-        if last:
-            free = [
-                k
-                for k in overwritable(position.graph)
-                if position.refs[k] in last and _is_alone(given, k)
-            ]
+        free = [k for k in overwritable(position.graph) if position.refs[k] in last]
+        if free:
+            held = held_elsewhere(given, FREE)
+            free = [k for k in free if not held[k] and given[k].flags.owndata]
         try:
             made = run_graph(position.graph, given, free)
         except Exception as error:
@@ -220,26 +217,6 @@ def _by_edges(
         values[position.base : position.base + len(made)] = made
         del made
     return tuple([v for v, lives in zip(values, alive, strict=True) if lives])
-
-
-def _references(arrays: list[Any], number: int) -> int:
-    return getrefcount(arrays[number])
-
-
-def _references_when_alone() -> int:
-    """What ``_references`` says, on this Python, of an array that only the list holds; 0 where that can't be told from
-    one that is held."""
-    held = np.zeros(1)
-    alone = _references([np.zeros(1)], 0)
-    return alone if _references([held], 0) == alone + 1 else 0
-
-
-_ALONE = _references_when_alone()
-
-
-def _is_alone(arrays: list[Any], number: int) -> bool:
-    """Whether only this list holds an array, and nothing else looks at its memory."""
-    return _references(arrays, number) == _ALONE and arrays[number].flags.owndata
 
 
 def joined(path: list[Position], n_leaves: int, alive: tuple[bool, ...]) -> tuple[Graph, list[str]]:

@@ -28,6 +28,7 @@ from ..ir.aval import WEAK_FLOAT, Aval
 from ..ir.builder import Builder, Var
 from ..ir.graph import Graph
 from .flight import Fault, Job
+from .holding import FREE, held_elsewhere
 from .program import Program
 from .spare import spare
 from .value import Storage, Value
@@ -180,22 +181,6 @@ def _restore(overwritten: dict[Storage, Value], made: Sequence[Value]) -> None:
             storage.value = old
 
 
-def held_elsewhere(values: list[Value], free: int) -> tuple[bool, ...]:
-    """For each Value whether something beside this list holds it: more than ``free`` references do."""
-    return tuple([getrefcount(v) > free for v in values])
-
-
-def _references_of_the_free() -> int:
-    """What ``sys.getrefcount`` says in ``held_elsewhere``, on this Python, of a Value that only the list holds.
-
-    Tried on one that is known to be free and on one that is known to be held; where they can't be told apart, it is
-    0, and every Value counts as held.
-    """
-    held = Value(WEAK_FLOAT)
-    values = [Value(WEAK_FLOAT), held]
-    return next((n for n in range(1, 10) if held_elsewhere(values, n) == (False, True)), 0)
-
-
 def unseen(
     overwritten: dict[Storage, Value], leaf_of: dict[Value, int], wanted: Collection[int]
 ) -> list[tuple[int, int, int]]:
@@ -234,9 +219,6 @@ class Failed:
 
     def realize(self, value: Value) -> None:
         raise self.error
-
-
-FREE = _references_of_the_free()
 
 
 class Trace:

@@ -172,6 +172,17 @@ class Kind:
         return self._step(self._share(x, ih, b_ih, b_hh), hidden, cell, hh, b_hh, None)
 
 
+class _Kept(NamedTuple):
+    """Of a step: the gradients of its gates' shares, the state before it, what arrived at its state, and that before
+    the projection."""
+
+    of_given: Any
+    of_own: Any
+    hidden: Any
+    arrived: Any
+    inner: Any
+
+
 class _Loop:
     """One direction of a layer, over inputs that are absent (None) or of any reading.
 
@@ -268,10 +279,9 @@ class _Loop:
         width = g_output.shape[-1]
         g_steps = self.cut(self.shaped(g_output, (sum(self.rows), width)), self.rows)
         taken = [(t, state, made) for t, state, made in self.forward(True) if t >= 0]
-        kept = _Kept()
         order = list(self.order())
-        g_initial = self._back_in_time(taken, order, g_steps, g_state, kept)
-        found = self._of_weights(kept, wanted)
+        g_initial, kept = self._back_in_time(taken, order, g_steps, g_state)
+        found = self._of_weights([kept[t] for t in sorted(kept)], wanted)
         found[1:3] = [g_initial[0], g_initial[1] if len(g_initial) > 1 else None]
         return [g for g, want in zip(found, wanted, strict=True) if want]
 
@@ -281,9 +291,9 @@ class _Loop:
         order: list[tuple[int, int, int]],
         g_steps: Sequence[Any],
         g_state: list[Any],
-        kept: _Kept,
-    ) -> list[Any]:
-        """The gradient of the initial state, with what the weights' gradients are made of put into ``kept``."""
+    ) -> tuple[list[Any], dict[int, _Kept]]:
+        """The gradient of the initial state, and what the weights' gradients are made of by the number of the step."""
+        kept: dict[int, _Kept] = {}
         parts: list[list[Any]] = []
         if not self.turned:
             parts = [list(self.cut(g, self.spans())) for g in g_state]
@@ -308,57 +318,36 @@ class _Loop:
                 None if cell is None else g_state[1],
             )
             of_given, of_own, *g_state, arrived = self.how.call(self.kind.back, operands)
-            kept.put(t, of_given, of_own, hidden, arrived, inner)
+            kept[t] = _Kept(of_given, of_own, hidden, arrived, inner)
             if rows < before:
                 g_state = [self.join((g, p.pop(0))) for g, p in zip(g_state, parts, strict=True)]
             elif rows > before:
                 cuts = [self.cut(g, (before, rows - before)) for g in g_state]
                 g_state = [c[0] for c in cuts]
                 came.insert(0, [c[1] for c in cuts])
-        return [self.join(p) for p in zip(g_state, *came, strict=True)]
+        return [self.join(p) for p in zip(g_state, *came, strict=True)], kept
 
-    def _of_weights(self, kept: _Kept, wanted: tuple[bool, ...]) -> list[Any]:
+    def _of_weights(self, kept: list[_Kept], wanted: tuple[bool, ...]) -> list[Any]:
         """For each operand its gradient, but for those of the initial state; None where it is not wanted."""
         found: list[Any] = [None] * 8
-        of_given = self.join(kept.in_time(kept.of_given))
+        of_given = self.join([k.of_given for k in kept])
         w = self.w
         if wanted[0]:
             found[0] = self.shaped(self.how.do(matmul, of_given, w.ih), self.x.shape)
         if wanted[3]:
             found[3] = self.over_rows(of_given, self.flat)
         if wanted[4] or (self.kind.late and wanted[6]):
-            of_own = self.join(kept.in_time(kept.of_own))
-            found[4] = self.over_rows(of_own, self.join(kept.in_time(kept.hidden)))
+            of_own = self.join([k.of_own for k in kept])
+            found[4] = self.over_rows(of_own, self.join([k.hidden for k in kept]))
             if w.b_hh is not None and self.kind.late:
                 found[6] = self.how.do(sum_, of_own, axes=(0,), keepdim=False)
         if w.b_ih is not None:
             found[5] = self.how.do(sum_, of_given, axes=(0,), keepdim=False)
             found[6] = found[6] if self.kind.late else found[5]
         if w.hr is not None:
-            inner = self.join(kept.in_time(kept.inner))
-            found[7] = self.over_rows(self.join(kept.in_time(kept.arrived)), inner)
+            inner = self.join([k.inner for k in kept])
+            found[7] = self.over_rows(self.join([k.arrived for k in kept]), inner)
         return found
-
-
-class _Kept:
-    """What the gradients of the weights are made of, by the number of the step."""
-
-    def __init__(self) -> None:
-        self.of_given: dict[int, Any] = {}
-        self.of_own: dict[int, Any] = {}
-        self.hidden: dict[int, Any] = {}
-        self.arrived: dict[int, Any] = {}
-        self.inner: dict[int, Any] = {}
-
-    def put(
-        self, t: int, of_given: Any, of_own: Any, hidden: Any, arrived: Any, inner: Any
-    ) -> None:
-        self.of_given[t], self.of_own[t], self.hidden[t] = of_given, of_own, hidden
-        self.arrived[t], self.inner[t] = arrived, inner
-
-    @staticmethod
-    def in_time(parts: dict[int, Any]) -> list[Any]:
-        return [parts[t] for t in sorted(parts)]
 
 
 class _LayerOp(Op):

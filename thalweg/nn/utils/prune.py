@@ -273,13 +273,17 @@ class Identity(BasePruningMethod):
         return super().apply(module, name)
 
 
-class RandomUnstructured(BasePruningMethod):
-    """Prunes elements by chance: the fraction ``amount`` of them, or their number."""
+class _Unstructured(BasePruningMethod):
+    """Prunes single elements: the fraction ``amount`` of them, or their number."""
 
     PRUNING_TYPE = "unstructured"
 
     def __init__(self, amount: Amount) -> None:
         self.amount = _checked_amount(amount)
+
+
+class RandomUnstructured(_Unstructured):
+    """Prunes elements by chance: the fraction ``amount`` of them, or their number."""
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """(*) ``default_mask`` (*) without as many elements as those of ``t`` (*) say."""
@@ -293,13 +297,8 @@ class RandomUnstructured(BasePruningMethod):
         return super().apply(module, name, amount=amount)
 
 
-class L1Unstructured(BasePruningMethod):
+class L1Unstructured(_Unstructured):
     """Prunes the elements of least magnitude: the fraction ``amount`` of them, or their number."""
-
-    PRUNING_TYPE = "unstructured"
-
-    def __init__(self, amount: Amount) -> None:
-        self.amount = _checked_amount(amount)
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """(*) ``default_mask`` (*) without the elements at which ``t`` (*) is least."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import nn
+from .by_chance import ByChance
 from .coloring import (
     adjust_brightness,
     adjust_contrast,
@@ -21,7 +22,7 @@ from .coloring import (
     rgb_to_grayscale,
     solarize,
 )
-from .draws import chance, order, uniform
+from .draws import order, uniform
 from .sizes import get_dimensions, pair
 
 __all__ = [
@@ -134,26 +135,7 @@ class GaussianBlur(nn.Module):
         return f"GaussianBlur(kernel_size={self.kernel_size}, sigma={self.sigma})"
 
 
-class _ByChance(nn.Module):
-    """What is done with probability ``p``."""
-
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def change(self, img: Any) -> Any:
-        """img: (..., C, H, W); gives the same shape."""
-        raise NotImplementedError
-
-    def forward(self, img: Any) -> Any:
-        """img: (..., C, H, W); gives the same shape."""
-        return self.change(img) if chance(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
-
-
-class RandomGrayscale(_ByChance):
+class RandomGrayscale(ByChance):
     """Without colors, but with as many channels, with probability ``p``."""
 
     def __init__(self, p: float = 0.1) -> None:
@@ -163,14 +145,14 @@ class RandomGrayscale(_ByChance):
         return rgb_to_grayscale(img, get_dimensions(img)[0])
 
 
-class RandomInvert(_ByChance):
+class RandomInvert(ByChance):
     """Black and white exchanged with probability ``p``."""
 
     def change(self, img: Any) -> Any:
         return invert(img)
 
 
-class RandomPosterize(_ByChance):
+class RandomPosterize(ByChance):
     """Only the highest ``bits`` of each byte, with probability ``p``."""
 
     def __init__(self, bits: int, p: float = 0.5) -> None:
@@ -184,7 +166,7 @@ class RandomPosterize(_ByChance):
         return f"RandomPosterize(bits={self.bits},p={self.p})"
 
 
-class RandomSolarize(_ByChance):
+class RandomSolarize(ByChance):
     """What is at least ``threshold`` inverted, with probability ``p``."""
 
     def __init__(self, threshold: float, p: float = 0.5) -> None:
@@ -198,7 +180,7 @@ class RandomSolarize(_ByChance):
         return f"RandomSolarize(threshold={self.threshold},p={self.p})"
 
 
-class RandomAdjustSharpness(_ByChance):
+class RandomAdjustSharpness(ByChance):
     """Sharper, or smoother, with probability ``p``."""
 
     def __init__(self, sharpness_factor: float, p: float = 0.5) -> None:
@@ -212,14 +194,14 @@ class RandomAdjustSharpness(_ByChance):
         return f"RandomAdjustSharpness(sharpness_factor={self.sharpness_factor},p={self.p})"
 
 
-class RandomAutocontrast(_ByChance):
+class RandomAutocontrast(ByChance):
     """Spread from black to white with probability ``p``."""
 
     def change(self, img: Any) -> Any:
         return autocontrast(img)
 
 
-class RandomEqualize(_ByChance):
+class RandomEqualize(ByChance):
     """Spread evenly over all grays with probability ``p``."""
 
     def change(self, img: Any) -> Any:

@@ -14,6 +14,7 @@ from ... import nn
 from ...tensor import Tensor
 from ...tensor.creation import tensor
 from ...tensor.random import randn
+from .by_chance import ByChance
 from .cutting import crop, erase, hflip, mode_of, pad, resized_crop, vflip
 from .draws import chance, ratio, uniform, whole
 from .modes import InterpolationMode
@@ -62,34 +63,18 @@ def _colors(fill: Any, img: Any) -> Any:
     return [float(part) for part in fill]
 
 
-class RandomHorizontalFlip(nn.Module):
+class RandomHorizontalFlip(ByChance):
     """Left and right exchanged with probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        """img: (..., H, W); gives the same shape."""
-        return hflip(img) if chance(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"RandomHorizontalFlip(p={self.p})"
+    def change(self, img: Any) -> Any:
+        return hflip(img)
 
 
-class RandomVerticalFlip(nn.Module):
+class RandomVerticalFlip(ByChance):
     """Top and bottom exchanged with probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        """img: (..., H, W); gives the same shape."""
-        return vflip(img) if chance(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"RandomVerticalFlip(p={self.p})"
+    def change(self, img: Any) -> Any:
+        return vflip(img)
 
 
 class RandomCrop(nn.Module):
