@@ -245,3 +245,10 @@ def test_ctc_has_no_second_derivative() -> None:
     with pytest.raises(RuntimeError, match="no gradient of its gradient"):
         first = tw.autograd.grad(loss, logs, create_graph=True)[0]
         tw.autograd.grad(first.sum(), logs)
+
+
+def test_windows_of_no_examples():
+    for shape in ((0, 1, 4, 5, 4), (0, 3, 4, 5)):
+        pool = F.fractional_max_pool3d if len(shape) == 5 else F.fractional_max_pool2d
+        found, places = pool(tw.zeros(shape), 2, output_size=2, return_indices=True)
+        assert tuple(found.shape) == tuple(places.shape) == (*shape[:2], *[2] * (len(shape) - 2))

@@ -126,6 +126,11 @@ def test_ranks_and_conditions():
     assert L.cond(x, 1).item() == math.inf and L.cond(tw.eye(2), "fro").item() == pytest.approx(2.0)
     assert L.matrix_norm(x, "nuc").item() == 6.0 and L.matrix_norm(x, 2).item() == 4.0
     assert tuple(L.matrix_norm(drawn(2, 3, 4), -2, (0, 2), keepdim=True).shape) == (1, 3, 1)
+    for empty, ord in ((tw.ones(0, 3), 2), (tw.ones(0, 3), math.inf), (tw.ones(3, 0), 1)):
+        assert L.matrix_norm(empty, ord).item() == 0
+        assert tuple(L.matrix_norm(empty, ord, keepdim=True).shape) == (1, 1)
+        with pytest.raises(IndexError, match="non-zero size"):
+            L.matrix_norm(empty, -ord)
     close(L.pinv(x, hermitian=True), tw.diag(tw.tensor([0.25, 0.5, 0.0])))
     close(L.pinv(x, atol=tw.tensor(3.0)), tw.diag(tw.tensor([0.25, 0.0, 0.0])))
 

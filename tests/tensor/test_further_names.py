@@ -154,6 +154,21 @@ def test_quantiles_of_what_is_a_number():
     np.testing.assert_array_equal(found.numpy(), [[[1.5], [nan]], [[1], [nan]]])
 
 
+@pytest.mark.parametrize("how", ["linear", "lower", "higher", "midpoint", "nearest"])
+@pytest.mark.parametrize("name", ["quantile", "nanquantile"])
+def test_quantiles_have_gradients_for_values_and_shares(agree, name, how):
+    def case(m, x, q):
+        return getattr(m, name)(x.where(x != 3, math.nan), q, dim=1, interpolation=how)
+
+    agree(case, [[1.0, 5, 2, 4], [3, 1, 0, 7]], [0.0, 0.3, 0.5, 1.0], nodes=False)
+
+
+def test_edges_that_fall_hold_nothing():
+    rows = tw.tensor([[1.0], [2.0], [3.0]])
+    assert tw.histogramdd(rows, [tw.tensor([3.0, 1.0])]).hist.tolist() == [0]
+    assert tw.histogramdd(rows, [tw.tensor([1.0, 3.0])]).hist.tolist() == [3]
+
+
 def test_histograms():
     x = tw.tensor([1.0, 2, 1, 3])
     found = tw.histogram(x, 4)

@@ -167,6 +167,7 @@ COUNT = {
     "unique_consecutive": lambda m, x: m.unique_consecutive(
         (x * 2).long(), return_inverse=True, return_counts=True
     ),
+    "unique_consecutive of nothing": lambda m, x: m.unique_consecutive(x[:, :0], True, True, dim=1),
     "unique_consecutive rows": lambda m, x: m.unique_consecutive((x / 5).long(), dim=0),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def unique_consecutive(
     array = input._array()
     axis = 0 if dim is None else wrap_dim(dim, input.ndim)
     rows = array.reshape(-1) if dim is None else np.moveaxis(array, axis, 0)
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     starts = np.ones(len(rows), np.bool_)
     starts[1:] = (flat[1:] != flat[:-1]).any(1)
     first = np.flatnonzero(starts)

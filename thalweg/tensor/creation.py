@@ -423,9 +423,9 @@ def linspace(
     as_device(device)
     if steps < 2:
         return from_array(np.full(steps, start, kind), requires_grad)
-    floating = (dtype or get_default_dtype()).is_floating_point
-    work = kind if floating else np.dtype(np.float32)
-    first, last = work.type(start), work.type(end)
+    whole = not (dtype or get_default_dtype()).is_floating_point
+    work = np.dtype(np.float64) if whole else kind
+    first, last = (work.type(int(x) if whole else x) for x in (start, end))
     step = float((last - first) / work.type(steps - 1))
     index = np.arange(steps)
     low = _fused(float(first), step, index).astype(work)
@@ -438,8 +438,16 @@ def logspace(
     device: DeviceLike = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """(steps,) numbers from base**start to base**end, evenly spaced on a log scale."""
-    exponents = linspace(start, end, steps, dtype=d.float64)._array()
-    kind = (dtype or get_default_dtype()).numpy
+    result = dtype or get_default_dtype()
+    if result.is_floating_point or steps < 2:
+        exponents = linspace(start, end, steps, dtype=d.float64)._array()
+    else:
+        first, last, index = int(start), int(end), np.arange(steps)
+        step = (last - first) / (steps - 1)
+        exponents = np.where(
+            index < steps // 2, first + step * index, last - step * (steps - 1 - index)
+        )
+    kind = result.numpy
     return from_array(np.power(float(base), exponents).astype(kind), requires_grad)
 
 

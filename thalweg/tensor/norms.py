@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .core import TensorCore
+from .creation import zeros
 from .decompositions import svdvals
 from .equations import inv_ex
 from .naming import numpy_names
@@ -44,6 +45,11 @@ def matrix_norm(
             f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, it has {A.ndim}"
         )
     row, column = (d % A.ndim for d in dim)
+    if _largest_of_none(ord, A.shape[row], A.shape[column]):
+        kept = [1 if k in (row, column) else n for k, n in enumerate(A.shape)]
+        if not keepdim:
+            kept = [n for k, n in enumerate(A.shape) if k not in (row, column)]
+        return zeros(kept, dtype=dtype or A.dtype.to_real())
     if ord == "fro":
         return _p_norm(A, 2, (row, column), keepdim, dtype=dtype)
     if ord in (2, -2, "nuc"):
@@ -64,6 +70,12 @@ def matrix_norm(
     for axis in sorted((row, column), reverse=True):
         best = best.squeeze(axis)
     return best
+
+
+def _largest_of_none(ord: Any, rows: int, columns: int) -> bool:
+    """Whether ``ord`` asks for the largest of values of which there is none; that is 0, as a sum would be."""
+    among = {1: columns, 2: min(rows, columns), math.inf: rows}
+    return among.get(ord, 1) == 0
 
 
 def norm(

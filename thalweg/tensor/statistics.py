@@ -42,7 +42,7 @@ def quantile(
     Raises:
         RuntimeError: no elements, not floating, q outside [0, 1] or of another type.
     """
-    return _quantile(input, q, dim, keepdim, interpolation, _interpolated)
+    return _quantile(input, q, dim, keepdim, interpolation, _places)
 
 
 def nanquantile(
@@ -54,11 +54,11 @@ def nanquantile(
     interpolation: str = "linear",
 ) -> Tensor:
     """As ``quantile`` of the elements that are not NaN; NaN where all are. Arguments and shapes as there."""
-    return _quantile(input, q, dim, keepdim, interpolation, _interpolated_numbers)
+    return _quantile(input, q, dim, keepdim, interpolation, _places_of_numbers)
 
 
 def _quantile(
-    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, pick: Any
+    input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, places: Any
 ) -> Tensor:
     if not input.dtype.is_floating_point:
         raise RuntimeError(
@@ -75,7 +75,8 @@ def _quantile(
     if not x.shape[axis]:
         raise RuntimeError("quantile() input tensor must be non-empty")
     lines = x.movedim(axis, -1)
-    picked = pick(lines, shares.reshape(-1), interpolation)
+    at = places(lines, shares.reshape(-1))
+    picked = _picked(lines.sort(-1)[0], at, interpolation).movedim(-1, 0)
     if keepdim:
         sizes = [1] * input.ndim if dim is None else list(input.shape)
         if dim is not None and input.ndim:
@@ -84,49 +85,39 @@ def _quantile(
     return picked if shares.ndim else picked[0]
 
 
-def _shares(q: Any, input: Tensor) -> np.ndarray[Any, Any]:
+def _shares(q: Any, input: Tensor) -> Any:
+    """``q`` as a () or (Q,) tensor."""
     if isinstance(q, TensorCore) and q.dtype is not input.dtype:
         raise RuntimeError(f"quantile() q tensor must be same dtype as the input: {q.dtype}")
-    shares = np.asarray(q.detach().numpy() if isinstance(q, TensorCore) else q, input.dtype.numpy)  # type: ignore[attr-defined]
+    shares: Any = q if isinstance(q, TensorCore) else from_array(np.asarray(q, input.dtype.numpy))
     if shares.ndim > 1:
         raise RuntimeError(f"quantile() q must be a scalar or 1D tensor, not {shares.ndim}D")
-    if not np.all((shares >= 0) & (shares <= 1)):
-        raise RuntimeError(f"quantile() q values must be in the range [0, 1]: {shares.tolist()}")
+    numbers = shares._array()
+    if not np.all((numbers >= 0) & (numbers <= 1)):
+        raise RuntimeError(f"quantile() q values must be in the range [0, 1]: {numbers.tolist()}")
     return shares
 
 
-def _interpolated(lines: Tensor, shares: Any, interpolation: str) -> Tensor:
-    """(..., N) and (Q,) shares give (Q, ...) elements of each sorted line, or what is between two."""
-    values = lines.sort(-1)[0]
-    places = shares * (lines.shape[-1] - 1)
-    low, high = np.floor(places), np.ceil(places)
+def _places(lines: Tensor, shares: Tensor) -> Tensor:
+    """Where in each sorted line (..., N) the (Q,) shares lie, from 0 to N - 1: (..., Q); at its NaN if it has one."""
+    last = lines.shape[-1] - 1
+    return (shares * last).where(~lines.isnan().any(-1, True), last)
+
+
+def _places_of_numbers(lines: Tensor, shares: Tensor) -> Tensor:
+    """As ``_places``, by how many numbers each line has; sorting puts NaN behind them."""
+    return ((lines == lines).sum(-1, True) - 1).clamp(min=0) * shares
+
+
+def _picked(values: Tensor, places: Tensor, interpolation: str) -> Tensor:
+    """(..., Q) what stands at the places in sorted lines (..., N), or is between two elements."""
     if interpolation == "nearest":
-        low = high = np.round(places)
-    elif interpolation in ("lower", "higher"):
-        low = high = low if interpolation == "lower" else high
-    part = places - low
-    if interpolation == "midpoint":
-        part = np.where(low == high, 0, 0.5).astype(places.dtype)
-    below = values.index_select(-1, from_array(low.astype(np.int64)))
-    above = values.index_select(-1, from_array(high.astype(np.int64)))
-    between = below.lerp(above, from_array(part)).movedim(-1, 0)
-    missing = lines.isnan().any(-1)
-    return between.masked_fill(missing, float("nan"))
-
-
-def _interpolated_numbers(lines: Tensor, shares: Any, interpolation: str) -> Tensor:
-    """As ``_interpolated``, by how many numbers each line has; sorting puts NaN behind them."""
-    values = lines.sort(-1)[0]
-    last = (lines == lines).sum(-1, True) - 1
-    places = last.clamp(min=0) * from_array(np.ascontiguousarray(shares))
+        return values.gather(-1, places.round().long())
     low, high = places.floor(), places.ceil()
-    if interpolation == "nearest":
-        low = high = places.round()
-    elif interpolation in ("lower", "higher"):
-        low = high = low if interpolation == "lower" else high
-    part = (low != high) * 0.5 if interpolation == "midpoint" else places - low
-    below, above = values.gather(-1, low.long()), values.gather(-1, high.long())
-    return below.lerp(above, part.to(lines.dtype)).movedim(-1, 0)
+    if interpolation in ("lower", "higher"):
+        return values.gather(-1, (low if interpolation == "lower" else high).long())
+    part = places - low if interpolation == "linear" else (low != high).to(places.dtype) * 0.5
+    return values.gather(-1, low.long()).lerp(values.gather(-1, high.long()), part)
 
 
 @by_example
@@ -234,7 +225,7 @@ def _histogram(
         line = _edges(x[:, k], of_axis, None if ends is None else ends[2 * k : 2 * k + 2])
         at = np.searchsorted(line, x[:, k], side="right") - 1
         at = np.where(x[:, k] == line[-1], len(line) - 2, at)
-        inside &= (at >= 0) & (at < len(line) - 1)
+        inside &= (line[0] <= x[:, k]) & (x[:, k] <= line[-1])
         place = place * (len(line) - 1) + at
         edges.append(line)
     shape = tuple(len(line) - 1 for line in edges)

@@ -162,8 +162,10 @@ def _fractional(
         shape = [1] * (2 * n)
         shape[axis], shape[n + axis] = o, k
         flat = flat * size + windows.reshape(*many, *shape)
-    places = from_array(np.ascontiguousarray(flat).reshape(*lead, math.prod(out), -1))
-    seen = input.reshape(*lead, -1).gather(-1, places.reshape(*lead, -1)).reshape(places.shape)
+    windows, inside = math.prod(out), math.prod(kernel)
+    places = from_array(np.ascontiguousarray(flat).reshape(*lead, windows, inside))
+    planes = input.reshape(*lead, math.prod(spatial))
+    seen = planes.gather(-1, places.reshape(*lead, windows * inside)).reshape(places.shape)
     values, chosen = seen.max(-1, keepdim=True)
     found = places.gather(-1, chosen)
     return values.reshape(*lead, *out), found.reshape(*lead, *out)
