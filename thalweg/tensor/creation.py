@@ -415,40 +415,63 @@ def linspace(
     start: float, end: float, steps: int, *, dtype: DType | None = None, device: DeviceLike = None,
     requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(steps,) evenly spaced numbers from ``start`` to ``end``, both included."""
-    start, end = (float(x.item()) if isinstance(x, TensorCore) else x for x in (start, end))  # type: ignore
-    if steps < 0:
-        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    kind = (dtype or get_default_dtype()).numpy
+    """(steps,) evenly spaced numbers from ``start`` to ``end``, both included; complex if one of them is."""
+    first, last, kind = _ends("linspace", start, end, steps, dtype)
     as_device(device)
-    if steps < 2:
-        return from_array(np.full(steps, start, kind), requires_grad)
-    whole = not (dtype or get_default_dtype()).is_floating_point
-    work = np.dtype(np.float64) if whole else kind
-    first, last = (work.type(int(x) if whole else x) for x in (start, end))
-    step = float((last - first) / work.type(steps - 1))
-    index = np.arange(steps)
-    low = _fused(float(first), step, index).astype(work)
-    high = _fused(float(last), -step, steps - 1 - index).astype(work)
-    return from_array(np.where(index < steps // 2, low, high).astype(kind), requires_grad)
+    return from_array(_spaced(first, last, steps, kind.numpy), requires_grad)
 
 
 def logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: DType | None = None,
     device: DeviceLike = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """(steps,) numbers from base**start to base**end, evenly spaced on a log scale."""
-    result = dtype or get_default_dtype()
-    if result.is_floating_point or steps < 2:
-        exponents = linspace(start, end, steps, dtype=d.float64)._array()
-    else:
-        first, last, index = int(start), int(end), np.arange(steps)
+    """(steps,) numbers from base**start to base**end, evenly spaced on a log scale; complex if an end is."""
+    first, last, kind = _ends("logspace", start, end, steps, dtype)
+    as_device(device)
+    if kind.is_differentiable or steps < 2:
+        wide = np.dtype(np.complex128 if kind.is_complex else np.float64)
+        exponents = _spaced(first, last, steps, wide)
+    else:  # whole numbers: each product is rounded, as in PyTorch
+        first, last, index = int(first), int(last), np.arange(steps)
         step = (last - first) / (steps - 1)
-        exponents = np.where(
-            index < steps // 2, first + step * index, last - step * (steps - 1 - index)
-        )
-    kind = result.numpy
-    return from_array(np.power(float(base), exponents).astype(kind), requires_grad)
+        low, high = first + step * index, last - step * (steps - 1 - index)
+        exponents = np.where(index < steps // 2, low, high)
+    return from_array(np.power(float(base), exponents).astype(kind.numpy), requires_grad)
+
+
+def _ends(
+    name: str, start: Any, end: Any, steps: int, dtype: DType | None
+) -> tuple[Any, Any, DType]:
+    """Both ends as numbers, and the type of what is between them."""
+    start, end = (x.item() if isinstance(x, TensorCore) else x for x in (start, end))  # type: ignore
+    if steps < 0:
+        raise RuntimeError(f"{name}: number of steps must be non-negative, got {steps}")
+    kind = dtype or get_default_dtype()
+    if isinstance(start, complex) or isinstance(end, complex):
+        if dtype is not None and not dtype.is_complex:
+            raise RuntimeError(
+                f"{name}: from {start} to {end} can't be cast to {dtype}: give a complex dtype"
+            )
+        kind = kind.to_complex()
+    return start, end, kind
+
+
+def _spaced(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if steps < 2:
+        return np.full(steps, start, kind)
+    if kind.kind == "c":
+        both = np.empty(steps, kind)
+        both.real = _spaced(start.real, end.real, steps, both.real.dtype)
+        both.imag = _spaced(start.imag, end.imag, steps, both.imag.dtype)
+        return both
+    whole = kind.kind in "biu"
+    work = np.dtype(np.float64) if whole else kind
+    first, last = (work.type(int(x) if whole else x) for x in (start, end))
+    step = float((last - first) / work.type(steps - 1))
+    index = np.arange(steps)
+    low = _fused(float(first), step, index).astype(work)
+    high = _fused(float(last), -step, steps - 1 - index).astype(work)
+    return np.where(index < steps // 2, low, high).astype(kind)
 
 
 def eye(
