@@ -109,7 +109,7 @@ class Program:
         if tier == "interpret" or self._refused:
             return self(inputs), None
         if self.native is None:
-            if tier == "auto" and not (self._is_due() and (training or self._rounds >= 19)):
+            if tier == "auto" and not ((training or self._rounds >= 19) and self._is_due()):
                 return self(inputs), None
             self._compile(inputs, asked)
             if self._refused:
