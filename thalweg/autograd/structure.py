@@ -58,7 +58,7 @@ class Structure:
             at = end
 
 
-def _walk(structure: Structure, given: Sequence[Any], how: How) -> list[Any]:
+def _carry(structure: Structure, given: Sequence[Any], how: How) -> list[Any]:
     """Carry gradients along a structure, in the way that ``how`` does each step.
 
     ``given`` are the roots' gradients (None: ones), the sinks' old gradients (None: there was none), the nodes' saved
@@ -99,10 +99,11 @@ def _walk(structure: Structure, given: Sequence[Any], how: How) -> list[Any]:
     return outputs
 
 
-def _graph(statics: tuple[Any, ...], given: tuple[Aval | None, ...]) -> PartGraph:
+def _walk(statics: tuple[Any, ...], given: tuple[Aval | None, ...]) -> PartGraph:
+    """The graph of a walk along a structure."""
     (structure,) = statics
-    return PartGraph(lambda how, inputs: _walk(structure, inputs, how), given, rounds=True)
+    return PartGraph(lambda how, inputs: _carry(structure, inputs, how), given, rounds=True)
 
 
 BACKWARD = Op(_walk, "Backward")
-BACKWARD.later = _graph
+BACKWARD.later = True

@@ -29,14 +29,14 @@ class Op:
         hides: all but its first result are for the tape only.
         rounds: half types are rounded after each of its primitives, not once at its end (ir/halves.py).
         views: its results are views of its operands, not copied.
-        later: ``(statics, avals) -> Graph`` makes its graph, where that is written only when somebody reads it.
+        later: its function is ``(statics, avals) -> Graph``, of a graph that is written only when somebody reads it.
     """
 
     nodes: Any = None
     hides = False
     rounds = False
     views = False
-    later: Callable[[tuple[Any, ...], tuple[Any, ...]], Graph] | None = None
+    later = False
 
     def __init__(
         self,

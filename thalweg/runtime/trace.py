@@ -152,9 +152,8 @@ trie = _Trie()
 
 def build(op: Op, statics: tuple[Any, ...], avals: tuple[Aval | None, ...]) -> Graph:
     """Run ``op`` on Vars and keep what it wrote; at once, or when somebody reads it."""
-    later = getattr(op, "later", None)
-    if later is not None:
-        written: Graph = later(statics, avals)
+    if getattr(op, "later", False):
+        written: Graph = op(statics, avals)
         return written
     builder = Builder(avals, getattr(op, "rounds", False))
     results = op(*builder.inputs(), *statics)

@@ -353,13 +353,12 @@ class _Loop:
 class _LayerOp(Op):
     """A layer's loop in one direction. Operands: x, hidden, cell, the weights as in Weights."""
 
-    def __init__(self, kind: Kind, node: str) -> None:
-        super().__init__(self._never, node)
-        self.__name__ = "recurrence"
-        self.kind, self.later = kind, self._graph
+    later = True
 
-    def _never(self, *operands: Any) -> Any:
-        raise AssertionError("a layer's loop has a graph of its own: _graph")
+    def __init__(self, kind: Kind, node: str) -> None:
+        super().__init__(self._graph, node)
+        self.__name__ = "recurrence"
+        self.kind = kind
 
     def _graph(self, statics: tuple[Any, ...], given: tuple[Aval | None, ...]) -> Graph:
         return _LayerGraph(self.kind, statics, given)
