@@ -59,16 +59,34 @@ def entries() -> dict[str, Any]:
     return named
 
 
+Check = Callable[
+    [Any], int
+]  # runs an entry's samples; gives how many, raises at the first that is wrong
+
+
+class Nothing(AssertionError):
+    """An entry has nothing to check: nothing of its name is here, or it has no samples."""
+
+
+def some(count: int) -> int:
+    """How many samples there were; raises where none was."""
+    if not count:
+        raise Nothing("no samples")
+    return count
+
+
 def counterpart(info: Any) -> Any:
-    """What calls here as the entry's ``op`` calls there, or None where nothing of its name is.
+    """What calls here as the entry's ``op`` calls there; raises where nothing of its name is.
 
     Where the table has a lambda of its own (other orders of arguments), that is called with Thalweg for PyTorch.
     """
-    found = function_named(info.name)
     own = info.op
-    if getattr(own, "__name__", "") != "<lambda>":
-        return found
-    return moved(own)
+    if getattr(own, "__name__", "") == "<lambda>":
+        return moved(own)
+    found = function_named(info.name)
+    if found is None:
+        raise Nothing("no function of this name")
+    return found
 
 
 def moved(function: Any) -> Any:
@@ -161,16 +179,21 @@ def ours(x: Any, grads: bool) -> Any:
     return x
 
 
-def leaves(x: Any) -> Any:
-    """A sample with each tensor in it a leaf of its own, whatever it was computed from."""
-    if isinstance(x, torch.Tensor):
-        return x.detach().requires_grad_(x.requires_grad)
+def changed(x: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """An argument with another tensor for each of that kind in it."""
+    if isinstance(x, kind):
+        return change(x)
     if isinstance(x, list | tuple):
-        parts = [leaves(v) for v in x]
+        parts = [changed(v, kind, change) for v in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     if isinstance(x, dict):
-        return {k: leaves(v) for k, v in x.items()}
+        return {k: changed(v, kind, change) for k, v in x.items()}
     return x
+
+
+def leaves(x: Any) -> Any:
+    """A sample with each tensor in it a leaf of its own, whatever it was computed from."""
+    return changed(x, torch.Tensor, lambda t: t.detach().requires_grad_(t.requires_grad))
 
 
 def hides(x: torch.Tensor) -> bool:
@@ -207,9 +230,9 @@ def namesake(x: Any) -> Any:
 
 
 def flat(x: Any) -> Iterator[Any]:
-    """The tensors and numbers in a result."""
-    if isinstance(x, list | tuple):
-        for v in x:
+    """The tensors and numbers in an argument or a result."""
+    if isinstance(x, list | tuple | dict):
+        for v in x.values() if isinstance(x, dict) else x:
             yield from flat(v)
     elif x is not None:
         yield x
@@ -306,8 +329,6 @@ def check_gradients(found: Any, expected: Any, mine: list[Any], theirs: list[Any
 
 
 def tensors_that_want(x: Any, kind: type) -> list[Any]:
-    if isinstance(x, dict):
-        x = list(x.values())
     return [t for t in flat(x) if isinstance(t, kind) and t.requires_grad]
 
 
@@ -318,7 +339,6 @@ def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def check_entry(info: Any) -> int:
     """Run every sample of an entry; gives how many, raises at the first that is wrong."""
     function = counterpart(info)
-    assert function is not None, "no function of this name"
     supported = info.supported_dtypes("cpu")
     count = 0
     for dtype in [d for d in DTYPES if d in supported] or [d for d in COMPLEX if d in supported]:
@@ -333,8 +353,7 @@ def check_entry(info: Any) -> int:
                 if not dtype.is_complex:
                     raise  # what says that it has no complex numbers gives no wrong ones
             count += 1
-    assert count, "no samples"
-    return count
+    return some(count)
 
 
 def check_sample(info: Any, function: Any, sample: Any, grads: bool, seed: int) -> None:
@@ -360,8 +379,8 @@ def check_sample(info: Any, function: Any, sample: Any, grads: bool, seed: int) 
     check_gradients(
         found,
         expected,
-        tensors_that_want(mine, tw.Tensor) + tensors_that_want(named, tw.Tensor),
-        tensors_that_want(theirs, torch.Tensor) + tensors_that_want(by_name, torch.Tensor),
+        tensors_that_want((mine, named), tw.Tensor),
+        tensors_that_want((theirs, by_name), torch.Tensor),
     )
 
 
@@ -397,10 +416,8 @@ def sharing(x: Any, storages: dict[int, Any]) -> Any:
 def check_errors(info: Any) -> int:
     """Run every error input of an entry; gives how many, raises where none or another type comes."""
     function = counterpart(info)
-    assert function is not None, "no function of this name"
-    assert info.error_inputs_func is not None, "no samples"
     count = 0
-    for error in info.error_inputs("cpu"):
+    for error in info.error_inputs("cpu") if info.error_inputs_func else ():
         sample = error.sample_input
         if not exists([sample.input, *sample.args, sample.kwargs]):
             continue
@@ -411,47 +428,73 @@ def check_errors(info: Any) -> int:
             count += 1
             continue
         raise AssertionError(f"no {error.error_type.__name__} for {error.error_regex!r}")
-    assert count, "no samples"
-    return count
+    return some(count)
 
 
-def outcome(info: Any, check: Callable[[Any], int] = check_entry) -> str:
+def outcome(info: Any, check: Check = check_entry) -> str:
     """ "" if the entry passes, else the first failure in a line."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             check(info)
         except Exception as error:  # whatever goes wrong is the entry's failure
-            return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+            return f"{type(error).__name__}: {' '.join(str(error).split())}"
     return ""
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--update", action="store_true", help="rewrite passing.txt")
+def listed(path: Path) -> list[str]:
+    """The entries that a file names."""
+    return path.read_text().splitlines()
+
+
+def passing() -> dict[str, Any]:
+    """The entries of op_db of which every sample is right here."""
+    table = entries()
+    return {name: table[name] for name in listed(PASSING)}
+
+
+def command(text: str | None, table: dict[str, Any], *lists: tuple[Path, Check, str]) -> None:
+    """What the command line asks of a table: a run of all its entries, or of one.
+
+    Args:
+        text: what ``--help`` says.
+        lists: each a file, what the entries that it names pass, and in words what they do.
+    """
+    arguments = argparse.ArgumentParser(description=text)
+    files = " and ".join(path.name for path, _, _ in lists)
+    arguments.add_argument("--update", action="store_true", help=f"rewrite {files}")
     arguments.add_argument("--why", metavar="NAME", help="show the first failure of an entry")
     options = arguments.parse_args()
-    table = entries()
-    if options.why:
-        try:
-            print(check_entry(table[options.why]), "samples pass")
-        except Exception:
-            traceback.print_exc()
-        return
-    results = {name: outcome(info) for name, info in table.items()}
-    passing = sorted(name for name, failure in results.items() if not failure)
-    for name, failure in sorted(results.items()):
-        if failure and "no function of this name" not in failure:
+    if options.why and options.why not in table:
+        arguments.error(f"--why: no entry is called {options.why!r}")
+    warnings.simplefilter("ignore")
+    for path, check, does in lists:
+        if options.why:
+            try:
+                print(f"{path.name}: {check(table[options.why])} samples pass")
+            except Nothing as nothing:
+                print(f"{path.name}: {nothing}")
+            except Exception:
+                print(f"{path.name}: {traceback.format_exc()}")
+            continue
+        failures = {name: outcome(entry, check) for name, entry in table.items()}
+        right = sorted(name for name, failure in failures.items() if not failure)
+        wrong = {k: v for k, v in failures.items() if v and not v.startswith(Nothing.__name__)}
+        for name, failure in wrong.items():
             print(f"{name}: {failure[:150]}")
-    present = sum("no function of this name" not in failure for failure in results.values())
-    refusing = sorted(name for name, info in table.items() if not outcome(info, check_errors))
-    print(f"{len(refusing)} entries refuse every error input with the type of PyTorch's error")
-    print(
-        f"{len(passing)} of {len(table)} entries pass; {present} have a function of their name here"
+        empty = len(failures) - len(right) - len(wrong)
+        print(f"{len(right)} of {len(table)} entries {does}; {empty} have nothing to check")
+        if options.update:
+            path.write_text("".join(f"{name}\n" for name in right))
+
+
+def main() -> None:
+    command(
+        __doc__,
+        entries(),
+        (PASSING, check_entry, "pass"),
+        (REFUSING, check_errors, "refuse every error input with the type of PyTorch's error"),
     )
-    if options.update:
-        PASSING.write_text("\n".join(passing) + "\n")
-        REFUSING.write_text("\n".join(refusing) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import traceback
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +21,16 @@ EXAMPLES = 2
 MOST_SAMPLES = 1
 
 
-def tensors(x: Any) -> Iterator[Any]:
-    """The tensors in an argument."""
-    if isinstance(x, tw.Tensor):
-        yield x
-    elif isinstance(x, list | tuple | dict):
-        for v in x.values() if isinstance(x, dict) else x:
-            yield from tensors(v)
-
-
-def filled(x: Any, given: Iterator[Any]) -> Any:
-    """The argument with other tensors."""
-    if isinstance(x, tw.Tensor):
-        return next(given)
-    if isinstance(x, list | tuple):
-        return type(x)(filled(v, given) for v in x)
-    if isinstance(x, dict):
-        return {k: filled(v, given) for k, v in x.items()}
-    return x
-
-
 def example(t: Any, k: int) -> Any:
     """Other numbers of the kind: floats moved toward zero, whole numbers (indices) and bools turned around."""
     a = t.numpy()
     if a.dtype.kind in "fc":
         return tw.tensor(a * (1 - 0.05 * k))
     return tw.tensor(np.ascontiguousarray(np.flip(a)) if k % 2 and a.ndim else a)
+
+
+def tensors(x: Any) -> list[Any]:
+    return [t for t in harness.flat(x) if isinstance(t, tw.Tensor)]
 
 
 class Call:
@@ -60,15 +40,12 @@ class Call:
         self.function = function
         self.args = harness.ours((sample.input, *sample.args), False)
         self.named = harness.ours(sample.kwargs, False)
-        self.tensors = [*tensors(self.args), *tensors(self.named)]
+        self.tensors = tensors((self.args, self.named))
 
     def __call__(self, *given: Any) -> tuple[Any, ...]:
         left = iter([t.clone() for t in given])
-        args = filled(self.args, left)
-        named = filled(self.named, left)
-        return tuple(
-            t for t in harness.flat(self.function(*args, **named)) if isinstance(t, tw.Tensor)
-        )
+        args, named = harness.changed((self.args, self.named), tw.Tensor, lambda _: next(left))
+        return tuple(tensors(self.function(*args, **named)))
 
 
 def each(call: Call, rows: list[list[Any]]) -> list[Any] | None:
@@ -96,8 +73,7 @@ def check(info: Any) -> int:
             masks += [(True, False), (False, True)] if n == 2 else []
             for mask in masks:
                 count += _check(call, mask, dtype is not torch.int64 and info.supports_autograd)
-    assert count, "no samples"
-    return count
+    return harness.some(count)
 
 
 def _check(call: Call, mask: tuple[bool, ...], gradients: bool) -> int:
@@ -149,27 +125,7 @@ def _check_gradients(call: Call, over: Any, rows: Any, whole: Any, mask: Any) ->
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--update", action="store_true", help="rewrite mapped.txt")
-    arguments.add_argument("--why", metavar="NAME", help="show the first failure of an entry")
-    options = arguments.parse_args()
-    table = harness.entries()
-    if options.why:
-        try:
-            print(check(table[options.why]), "samples pass")
-        except Exception:
-            traceback.print_exc()
-        return
-    warnings.simplefilter("ignore")
-    names = harness.PASSING.read_text().split()
-    results = {name: harness.outcome(table[name], check) for name in names}
-    for name, failure in results.items():
-        if failure:
-            print(f"{name}: {failure[:150]}")
-    right = sorted(name for name, failure in results.items() if not failure)
-    print(f"{len(right)} of {len(names)} entries agree under vmap")
-    if options.update:
-        MAPPED.write_text("\n".join(right) + "\n")
+    harness.command(__doc__, harness.passing(), (MAPPED, check, "agree under vmap"))
 
 
 if __name__ == "__main__":

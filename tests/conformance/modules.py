@@ -7,8 +7,6 @@ first failure of an entry. Needs torch==2.13.0 and expecttest.
 
 from __future__ import annotations
 
-import argparse
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,8 @@ def entries() -> dict[str, Any]:
 def counterpart(info: Any) -> Any:
     """The class here of the entry's name."""
     found = getattr(tw.nn, info.module_cls.__name__, None)
-    assert found is not None, "no class of this name"
+    if found is None:
+        raise harness.Nothing("no class of this name")
     return found
 
 
@@ -67,9 +66,9 @@ def call(module: Any, given: Any, seed: int, library: Any) -> Any:
 
 def wanted(given: Any, module: Any, kind: type) -> list[Any]:
     """The tensors whose gradients are compared: of the arguments, and the parameters."""
-    args, kwargs = given
-    found = harness.tensors_that_want(args, kind) + harness.tensors_that_want(kwargs, kind)
-    return found + [p for p in module.parameters() if p.requires_grad]
+    return harness.tensors_that_want(given, kind) + [
+        p for p in module.parameters() if p.requires_grad
+    ]
 
 
 def check_gradients(
@@ -131,7 +130,6 @@ def spread(samples: list[Any]) -> list[Any]:
 
 def check_entry(info: Any) -> int:
     """Run the samples of an entry; gives how many, raises at the first that is wrong."""
-    counterpart(info)
     count = 0
     for dtype in DTYPES:
         for training in (True, False) if info.train_and_eval_differ else (True,):
@@ -145,22 +143,17 @@ def check_entry(info: Any) -> int:
                 twice = info.supports_gradgrad and dtype is torch.float64 and number < TWICE
                 check_sample(info, sample, dtype, training, twice)
                 count += 1
-    assert count, "no samples"
-    return count
+    return harness.some(count)
 
 
 def check_errors(info: Any) -> int:
     """Run every error input of an entry; gives how many, raises where none or another type comes."""
-    counterpart(info)
-    assert info.module_error_inputs_func is not None, "no samples"
+    cls, made = counterpart(info), info.module_error_inputs_func
+    settings = {"dtype": torch.float32, "requires_grad": False, "training": True}
     count = 0
-    samples = info.module_error_inputs_func(
-        info, device="cpu", dtype=torch.float32, requires_grad=False, training=True
-    )
-    for error in samples:
+    for error in made(info, device="cpu", **settings) if made else ():
         given = error.module_error_input
         built = given.constructor_input
-        cls = counterpart(info)
         try:
             mine = cls(*harness.ours(built.args, False), **harness.ours(built.kwargs, False))
             if error.error_on == ModuleErrorEnum.FORWARD_ERROR:
@@ -172,36 +165,16 @@ def check_errors(info: Any) -> int:
             count += 1
             continue
         raise AssertionError(f"no {error.error_type.__name__} for {error.error_regex!r}")
-    assert count, "no samples"
-    return count
+    return harness.some(count)
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--update", action="store_true", help="rewrite the lists")
-    arguments.add_argument("--why", metavar="NAME", help="show the first failure of an entry")
-    options = arguments.parse_args()
-    table = entries()
-    if options.why:
-        for check in (check_entry, check_errors):
-            try:
-                print(check(table[options.why]), "samples pass")
-            except Exception:
-                traceback.print_exc()
-        return
-    results = {name: harness.outcome(info, check_entry) for name, info in table.items()}
-    passing = sorted(name for name, failure in results.items() if not failure)
-    for name, failure in sorted(results.items()):
-        if failure:
-            print(f"{name}: {failure[:150]}")
-    refusing = sorted(
-        name for name, info in table.items() if not harness.outcome(info, check_errors)
+    harness.command(
+        __doc__,
+        entries(),
+        (PASSING, check_entry, "pass"),
+        (REFUSING, check_errors, "refuse every error input with the type of PyTorch's error"),
     )
-    print(f"{len(refusing)} entries refuse every error input with the type of PyTorch's error")
-    print(f"{len(passing)} of {len(table)} entries pass")
-    if options.update:
-        PASSING.write_text("\n".join(passing) + "\n")
-        REFUSING.write_text("\n".join(refusing) + "\n")
 
 
 if __name__ == "__main__":

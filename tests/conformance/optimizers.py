@@ -1,16 +1,13 @@
 """PyTorch's own table of optimizers, `optim_db`, run against the optimizers of the same name here.
 
 Each of the table's settings is an entry, "Adam: maximize", and so is each of its mistakes, "Adam: refuses betas ...".
-`python tests/conformance/optimizers.py --update` rewrites `optimizers.txt`, the list of entries that are right;
+`python -m tests.conformance.optimizers --update` rewrites `optimizers.txt`, the list of entries that are right;
 `--why ENTRY` shows the failure of one. Needs torch==2.13.0 and expecttest.
 """
 
 from __future__ import annotations
 
-import argparse
-import traceback
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,8 @@ import torch
 from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
 
 import thalweg as tw
+
+from . import harness
 
 PASSING = Path(__file__).with_name("optimizers.txt")
 STEPS = 4
@@ -40,14 +39,16 @@ class Entry:
         self.info, self.given, self.error = info, given, error
         self.name = info.optim_cls.__name__
 
-    def check(self) -> None:
-        """Raise unless the optimizer here does as PyTorch's."""
-        assert hasattr(tw.optim, self.name), "no optimizer of this name"
+    def check(self) -> int:
+        """Raise unless the optimizer here does as PyTorch's; gives how often that was seen."""
+        if not hasattr(tw.optim, self.name):
+            raise harness.Nothing("no optimizer of this name")
         if self.error is not None:
             check_refusal(self)
-            return
+            return 1
         for dtype, tolerance in DTYPES.items():
             check_steps(self, dtype, tolerance)
+        return len(DTYPES)
 
 
 def entries() -> dict[str, Entry]:
@@ -64,27 +65,23 @@ def entries() -> dict[str, Entry]:
     return named
 
 
-def ours(x: Any, made: dict[int, Any] | None = None) -> Any:
+def ours(x: Any) -> Any:
     """A setting, a parameter or a state, as one of ours; what is one tensor there is one here."""
-    made = {} if made is None else made
-    if isinstance(x, torch.Tensor):
+    made: dict[int, Any] = {}
+
+    def tensor(x: Any) -> Any:
         if id(x) not in made:
             t = tw.tensor(x.detach().numpy())
             made[id(x)] = tw.nn.Parameter(t) if isinstance(x, torch.nn.Parameter) else t
             made[id(x)].grad = None if x.grad is None else tw.tensor(x.grad.numpy())
         return made[id(x)]
-    if isinstance(x, dict):
-        return {k: ours(v, made) for k, v in x.items()}
-    return type(x)(ours(v, made) for v in x) if isinstance(x, list | tuple) else x
+
+    return harness.changed(x, torch.Tensor, tensor)
 
 
 def theirs(x: Any) -> Any:
     """A state of ours as one of PyTorch's."""
-    if isinstance(x, tw.Tensor):
-        return torch.tensor(x.detach().numpy())
-    if isinstance(x, dict):
-        return {k: theirs(v) for k, v in x.items()}
-    return type(x)(theirs(v) for v in x) if isinstance(x, list | tuple) else x
+    return harness.changed(x, tw.Tensor, lambda t: torch.tensor(t.detach().numpy()))
 
 
 class Run:
@@ -203,42 +200,8 @@ def check_refusal(entry: Entry) -> None:
     raise AssertionError(f"no {entry.error.error_type.__name__} for {given.desc}")
 
 
-def outcome(entry: Entry) -> str:
-    """ "" if the entry is right, else the failure in a line."""
-    try:
-        entry.check()
-    except Exception as error:  # whatever goes wrong is the entry's failure
-        text = " ".join(str(error).split())
-        return f"{type(error).__name__}: {text}"
-    return ""
-
-
-def failing(table: dict[str, Entry]) -> Iterator[tuple[str, str]]:
-    for name, entry in table.items():
-        failure = outcome(entry)
-        if failure:
-            yield name, failure
-
-
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--update", action="store_true", help="rewrite optimizers.txt")
-    arguments.add_argument("--why", metavar="ENTRY", help="show the failure of an entry")
-    options = arguments.parse_args()
-    table = entries()
-    if options.why:
-        try:
-            table[options.why].check()
-            print("passes")
-        except Exception:
-            traceback.print_exc()
-        return
-    failures = dict(failing(table))
-    for name, failure in failures.items():
-        print(f"{name}: {failure[:200]}")
-    print(f"{len(table) - len(failures)} of {len(table)} entries are right")
-    if options.update:
-        PASSING.write_text("".join(f"{name}\n" for name in table if name not in failures))
+    harness.command(__doc__, entries(), (PASSING, Entry.check, "are right"))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@ An empty tensor, one of the result's shape, one of a higher floating type and on
 
 from __future__ import annotations
 
-import argparse
-import traceback
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +22,10 @@ RTOL = 2e-4  # whatever it is written into, it is computed in float32
 
 def entries() -> dict[str, Any]:
     """The passing entries of the table that take ``out``."""
-    table = harness.entries()
     return {
-        name: table[name]
-        for name in harness.PASSING.read_text().split()
-        if table[name].supports_out and not name.startswith("nn.functional.") and name != "equal"
+        name: info
+        for name, info in harness.passing().items()
+        if info.supports_out and not name.startswith("nn.functional.") and name != "equal"
     }
 
 
@@ -74,26 +70,7 @@ def check(info: Any) -> int:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--update", action="store_true", help="rewrite outs.txt")
-    arguments.add_argument("--why", metavar="NAME", help="show the first failure of an entry")
-    options = arguments.parse_args()
-    warnings.simplefilter("ignore")
-    table = entries()
-    if options.why:
-        try:
-            print(check(table[options.why]), "agree")
-        except Exception:
-            traceback.print_exc()
-        return
-    results = {name: harness.outcome(info, check) for name, info in table.items()}
-    for name, failure in results.items():
-        if failure:
-            print(f"{name}: {failure[:150]}")
-    right = sorted(name for name, failure in results.items() if not failure)
-    print(f"{len(right)} of {len(table)} entries write where they are told")
-    if options.update:
-        OUTS.write_text("\n".join(right) + "\n")
+    harness.command(__doc__, entries(), (OUTS, check, "write where they are told"))
 
 
 if __name__ == "__main__":

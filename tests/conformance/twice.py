@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -31,31 +31,26 @@ NOT_TWICE = {  # marked in the tables, but
 
 def operations() -> dict[str, Any]:
     """The passing entries of op_db that the table says have second derivatives."""
-    table, passing = harness.entries(), harness.PASSING.read_text().split()
     return {
-        name: table[name]
-        for name in passing
-        if table[name].supports_autograd and table[name].supports_gradgrad and name not in NOT_TWICE
+        name: info
+        for name, info in harness.passing().items()
+        if info.supports_autograd and info.supports_gradgrad and name not in NOT_TWICE
     }
 
 
 def layers() -> dict[str, Any]:
     """The entries of module_db that the table says have second derivatives."""
-    table = modules.entries()
     return {
         name: info
-        for name, info in table.items()
+        for name, info in modules.entries().items()
         if info.supports_gradgrad and name not in NOT_TWICE
     }
 
 
-def filled(x: Any, given: Iterator[Any]) -> Any:
+def filled(x: Any, given: Iterable[Any]) -> Any:
     """The argument with other tensors for those that want gradients."""
-    if isinstance(x, tw.Tensor):
-        return next(given) if x.requires_grad else x
-    if isinstance(x, list | tuple):
-        return type(x)(filled(v, given) for v in x)
-    return {k: filled(v, given) for k, v in x.items()} if isinstance(x, dict) else x
+    left = iter(given)
+    return harness.changed(x, tw.Tensor, lambda t: next(left) if t.requires_grad else t)
 
 
 def differentiable(result: Any) -> tuple[Any, ...]:
@@ -64,7 +59,7 @@ def differentiable(result: Any) -> tuple[Any, ...]:
 
 def size(*given: Any) -> int:
     """How many numbers there are to derive for."""
-    return sum(t.numel() for x in given for t in harness.tensors_that_want(x, torch.Tensor))
+    return sum(t.numel() for t in harness.tensors_that_want(given, torch.Tensor))
 
 
 def passes(function: Callable[..., Any], inputs: list[Any]) -> bool:
@@ -90,14 +85,12 @@ def check_operation(info: Any) -> int:
     whole, operation = harness.moved(info.gradcheck_wrapper), harness.counterpart(info)
 
     def function(*given: Any) -> tuple[Any, ...]:
-        left = iter(given)
-        own, named = filled(args, left), filled(kwargs, left)
+        own, named = filled((args, kwargs), given)
         tw.manual_seed(5)
         result = whole(operation, *own, **named)
         return differentiable(small.output_process_fn_grad(result))
 
-    wanted = [harness.tensors_that_want(x, tw.Tensor) for x in (args, kwargs)]
-    return passes(function, wanted[0] + wanted[1])
+    return passes(function, harness.tensors_that_want((args, kwargs), tw.Tensor))
 
 
 def check_layer(info: Any) -> int:
@@ -127,7 +120,7 @@ def layer_passes(module: Any, args: Any, kwargs: Any) -> bool:
     def function(line: Any) -> tuple[Any, ...]:
         parts = line.split([t.numel() for t in inputs])
         given = [part.reshape(t.shape) for part, t in zip(parts, inputs, strict=True)]
-        own, named = filled((args, kwargs), iter(given[:n]))
+        own, named = filled((args, kwargs), given[:n])
         parameters = dict(zip(names, given[n:], strict=True))
         tw.manual_seed(5)
         return differentiable(tw.func.functional_call(module, parameters, own, named))
