@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("torch", reason="compares with PyTorch 2.13")
-pytest.importorskip("expecttest", reason="PyTorch's sample tables need it")
+import thalweg as tw
 
-import thalweg as tw  # noqa: E402
-
-from . import harness, twice  # noqa: E402  # only where torch is installed
+from . import harness, twice
 
 OPERATIONS, LAYERS = twice.operations(), twice.layers()
 
