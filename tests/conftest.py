@@ -5,6 +5,8 @@ Native means nothing but native, so that a table of operations is one of kernels
 since it is data, is recorded and compiled as well. And on every tier a program that cannot be compiled, or that fails
 where the interpreter doesn't, is an error here and not a word in the log. The mark ``own_tier`` is for a test that
 chooses a tier for itself, is about what the tiers do unlike each other, or makes the compiler fail.
+
+Each run notes what it skipped; `pytest --skipped-before` runs that and nothing else, as after PyTorch was installed.
 """
 
 from __future__ import annotations
@@ -23,14 +25,19 @@ from thalweg.tensor import dispatch
 TABLES = {"ops", "tensor", "autograd", "func", "nn", "optim", "books", "conformance"}
 BOTH = ("interpret", "native")
 _at_once = dispatch._at_once
+_SKIPPED = "thalweg/skipped"
+_skipped: list[str] = []  # names of tests and of files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tier", choices=("auto", *BOTH), help="the one tier to run all tests on")
+    parser.addoption("--skipped-before", action="store_true", help="run what the last run skipped")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_tier: left alone by tests/conftest.py, see there")
+    if config.getoption("--skipped-before") and _skipped_before(config) is None:
+        raise pytest.UsageError("--skipped-before: no run before this one noted what it skipped")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,6 +45,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     room = Path(metafunc.definition.path).parent.name
     if metafunc.definition.get_closest_marker("own_tier") is None and (chosen or room in TABLES):
         metafunc.parametrize("_tier", [chosen] if chosen else BOTH, indirect=True)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    worker = hasattr(config, "workerinput")
+    if config.cache is not None and not worker and not config.getoption("--skipped-before"):
+        config.cache.set(_SKIPPED, sorted(set(_skipped)))
+
+
+def _skipped_before(config: pytest.Config) -> list[str] | None:
+    return config.cache.get(_SKIPPED, None) if config.cache is not None else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--skipped-before"):
+        return
+    names = set(_skipped_before(config) or ())
+    ran = [item for item in items if not names & {item.nodeid, item.nodeid.split("::")[0]}]
+    config.hook.pytest_deselected(items=ran)
+    items[:] = [item for item in items if names & {item.nodeid, item.nodeid.split("::")[0]}]
 
 
 @pytest.fixture(autouse=True)
