@@ -2,7 +2,6 @@
 
 Each method draws as many raw 32-bit words as PyTorch does, in its order, so that a seeded program meets
 the same numbers and the stream stays in step. Learned by trial against torch 2.13.
-Source of the normals: Box and Muller 1958, "A note on the generation of random normal deviates".
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import rejection
+from .normals import box_muller
 from .state import state
 
 Array = np.ndarray[Any, Any]
@@ -172,16 +172,16 @@ class Generator:
             if singly or count < 16:
                 draws = self._normals_in_pairs(count)
                 return (draws * std + mean).astype(kind).reshape(shape)
-            rest = count % 16
-            values = np.empty(count, _F32 if kind.itemsize == 2 else kind)
-            _fill(
-                values[: count - rest],
-                lambda n: _box_muller(self._unit(n, values.dtype), mean, std),
-            )
+            half, rest = kind.itemsize == 2, count % 16
+            units = np.empty(count - rest + 16 * bool(rest), _F32 if half else kind)
+            _fill(units[: count - rest], lambda n: self._unit(n, units.dtype))
             if rest:
-                self._unit(rest, values.dtype)
-                values[-16:] = _box_muller(self._unit(16, values.dtype), mean, std)
-        return values.astype(kind, copy=False).reshape(shape)
+                self._unit(0 if half else rest, units.dtype)  # drawn, and given to nobody
+                units[-16:] = self._unit(16, units.dtype)
+        box_muller(units, mean, std)
+        if rest:
+            units[count - 16 : count] = units[-16:]
+        return units[:count].astype(kind, copy=False).reshape(shape)
 
     def _normals_in_pairs(self, count: int) -> Array:
         """Normals in float64; they come in pairs, and the second of the last is kept for the next call."""
@@ -376,24 +376,6 @@ def _shuffled(targets: Array) -> Array:
     aims[again + 1] = held[order[again]]
     further[order] = aims
     return further
-
-
-def _box_muller(units: Array, mean: float, std: float) -> Array:
-    """Normals of uniforms, in groups of 16: eight radii, then eight angles.
-
-    PyTorch's logarithm is right to the last bit, and ``std`` and ``mean`` are one fused multiply-add: both go by way
-    of float64. Its sines and cosines are not; a float32 normal in fifteen differs by a bit or two.
-    """
-    kind = units.dtype.type
-    groups = units.reshape(-1, 2, 8)
-    logarithms = np.log((kind(1) - groups[:, 0]).astype(np.float64)).astype(units.dtype)
-    radius = np.sqrt(kind(-2) * logarithms)
-    angle = kind(2 * math.pi) * groups[:, 1]
-    values = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
-    if not mean:
-        return values * kind(std)
-    moved = values.astype(np.float64) * float(kind(std)) + float(kind(mean))
-    return moved.astype(units.dtype)
 
 
 class _Stream:
