@@ -65,10 +65,8 @@ def _same(mine: Any, theirs: Any, what: str = "") -> None:
     assert repr(mine.dtype).replace("thalweg", "torch") == repr(theirs.dtype), what
     a, b = np.asarray(mine.tolist()), np.asarray(theirs.tolist())
     assert a.shape == b.shape, what
-    if mine.dtype.is_floating_point:  # log and cos differ in the last place
-        np.testing.assert_allclose(
-            a, b, 3e-6 if mine.dtype is tw.float32 else 1e-13, 1e-6, err_msg=what
-        )
+    if mine.dtype is tw.float64:  # log and cos differ in the last place
+        np.testing.assert_allclose(a, b, 1e-13, 1e-15, err_msg=what)
     else:
         np.testing.assert_array_equal(a, b, err_msg=what)
 

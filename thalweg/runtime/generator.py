@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import rejection
+from .fused import fused
 from .normals import box_muller
 from .state import state
 
@@ -145,9 +146,9 @@ class Generator:
 
         def draw(n: int) -> Array:
             units = self._unit(n, kind)
-            if kind != _F64:  # PyTorch's is one fused multiply-add: the product is not rounded
-                return units.astype(np.float64) * float(width) + float(start)
-            return units * width + start
+            if kind == _F64:
+                return fused(units, width, start)
+            return units.astype(_F64) * float(width) + float(start)  # the product is exact
 
         with self._lock:
             return _filled(shape, kind, draw)

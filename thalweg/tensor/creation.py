@@ -12,6 +12,7 @@ import numpy as np
 from ..ir import dtype as d
 from ..ir.dtype import DType, get_default_dtype
 from ..runtime.device import Device, as_device
+from ..runtime.fused import fused
 from ..runtime.recorder import clear_caches, synchronize
 from ..runtime.state import state
 from ..runtime.value import Storage, realized
@@ -318,29 +319,6 @@ def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None,
     return owned(_filled(shape, fill_value, kind, device, requires_grad), input)
 
 
-def _halved(x: Any) -> tuple[Any, Any]:
-    """Two floats of half the digits whose sum is ``x``."""
-    high = x * 134217729.0  # 2**27 + 1
-    high = high - (high - x)
-    return high, x - high
-
-
-def _fused(start: Any, step: float, index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """``start + step * index`` in float64, rounded once but for rare ties, as a fused multiply-add does.
-
-    Source: T. J. Dekker, "A floating-point technique for extending the available precision", 1971.
-    """
-    with np.errstate(all="ignore"):
-        product = np.float64(step) * index
-        (a, b), (c, d_) = _halved(np.float64(step)), _halved(index.astype(np.float64))
-        lost = ((a * c - product) + a * d_ + b * c) + b * d_
-        total = start + product
-        added = total - start
-        lost = lost + ((start - (total - added)) + (product - added))
-        exact = total + lost
-    return np.where(np.isfinite(exact), exact, total)
-
-
 def _stepped(start: float, step: float, count: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """(count,) start, start + step, ... of a floating type, to PyTorch's last bits.
 
@@ -349,11 +327,11 @@ def _stepped(start: float, step: float, count: int, kind: np.dtype[Any]) -> np.n
     """
     index = np.arange(count)
     with np.errstate(over="ignore"):
-        found: np.ndarray[Any, Any] = _fused(start, step, index).astype(kind)
+        found: np.ndarray[Any, Any] = fused(step, index, start).astype(kind)
     lanes = 32 // kind.itemsize
     whole = count - count % (2 * lanes)
     firsts = found[:whole:lanes, None].astype(np.float64)
-    found[:whole] = _fused(firsts, step, index[:lanes]).reshape(-1)
+    found[:whole] = fused(step, index[:lanes], firsts).reshape(-1)
     return found
 
 
@@ -436,7 +414,8 @@ def logspace(
         step = (last - first) / (steps - 1)
         low, high = first + step * index, last - step * (steps - 1 - index)
         exponents = np.where(index < steps // 2, low, high)
-    return from_array(np.power(float(base), exponents).astype(kind.numpy), requires_grad)
+    with np.errstate(over="ignore", invalid="ignore"):  # past the largest whole number
+        return from_array(np.power(float(base), exponents).astype(kind.numpy), requires_grad)
 
 
 def _ends(
@@ -469,8 +448,8 @@ def _spaced(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray
     first, last = (work.type(int(x) if whole else x) for x in (start, end))
     step = float((last - first) / work.type(steps - 1))
     index = np.arange(steps)
-    low = _fused(float(first), step, index).astype(work)
-    high = _fused(float(last), -step, steps - 1 - index).astype(work)
+    low = fused(step, index, float(first)).astype(work)
+    high = fused(-step, steps - 1 - index, float(last)).astype(work)
     return np.where(index < steps // 2, low, high).astype(kind)
 
 
