@@ -83,17 +83,24 @@ def _sizes(terms: Sequence[str], operands: Sequence[Tensor]) -> dict[str, int]:
     return sizes
 
 
-def _pair(x: Tensor, left: str, y: Tensor, right: str, wanted: set[str]) -> tuple[Tensor, str]:
-    """The product of two operands, summed over what nobody wants, by one matrix product."""
+def _pair(
+    x: Tensor, left: str, y: Tensor, right: str, wanted: set[str], order: str
+) -> tuple[Tensor, str]:
+    """The product of two operands, summed over what nobody wants, by one matrix product.
+
+    As in PyTorch its axes lie in memory in the order of those of both, of one, and of the other operand, each like
+    ``order``; and the other comes first where that spares a permutation.
+    """
     sizes = _sizes((left, right), (x, y))
     lone = {c for c in left if c not in right and c not in wanted}
     x, left = _summed(x, left, lone)
     y, right = _summed(y, right, {c for c in right if c not in left and c not in wanted})
-    shared = [c for c in left if c in right]
-    inner = "".join(c for c in shared if c not in wanted)
-    batch = "".join(c for c in shared if c in wanted)
-    rows = "".join(c for c in left if c not in right)
-    columns = "".join(c for c in right if c not in left)
+    inner = "".join(c for c in left if c in right and c not in wanted)
+    batch = "".join(c for c in order if c in left and c in right and c in wanted)
+    rows = "".join(c for c in order if c in left and c not in right)
+    columns = "".join(c for c in order if c in right and c not in left)
+    if rows and columns and order.index(columns[-1]) < order.index(rows[0]):
+        x, left, rows, y, right, columns = y, right, columns, x, left, rows
 
     def arranged(t: Tensor, term: str, first: str, second: str) -> Tensor:
         t = _ordered(t, term, batch + first + second)
@@ -136,10 +143,11 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             )
     parts = [_without_repeats(x, term) for x, term in zip(given, terms, strict=True)]
     _sizes([term for _, term in parts], [x for x, _ in parts])
+    order = result + "".join(sorted({c for _, term in parts for c in term} - set(result)))
     x, term = parts[0]
     for k, (y, right) in enumerate(parts[1:], 2):
         wanted = set(result).union(*(t for _, t in parts[k:]))
-        x, term = _pair(x, term, y, right, wanted)
+        x, term = _pair(x, term, y, right, wanted, order)
     x, term = _summed(x, term, set(term) - set(result))
     return x.permute([term.index(c) for c in result])
 
