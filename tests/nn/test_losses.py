@@ -45,3 +45,13 @@ def test_a_second_slope_at_a_probability_of_zero_is_no_nan() -> None:
     slope = tw.autograd.grad(F.binary_cross_entropy(p, y, reduction="sum"), p, create_graph=True)[0]
     again = tw.autograd.grad(slope.sum(), (p, y))
     assert again[0].tolist() == [1e12, 1e12, 4.0] and again[1].tolist() == [-1e12, -1e12, -4.0]
+
+
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+def test_the_mean_of_no_examples_is_not_a_number(kind) -> None:
+    x = tw.zeros(0, 3, requires_grad=True)
+    target = tw.zeros(0, dtype=tw.int64) if kind == "classes" else x.detach()
+    loss = F.cross_entropy(x, target)
+    loss.backward()
+    assert loss.isnan().item() and tuple(x.grad.shape) == (0, 3)
+    assert F.cross_entropy(x, target, reduction="sum").item() == 0

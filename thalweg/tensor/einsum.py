@@ -88,8 +88,7 @@ def _pair(
 ) -> tuple[Tensor, str]:
     """The product of two operands, summed over what nobody wants, by one matrix product.
 
-    As in PyTorch its axes lie in memory in the order of those of both, of one, and of the other operand, each like
-    ``order``; and the other comes first where that spares a permutation.
+    As in PyTorch its axes are those of both, of one, and of the other operand, each in the order of ``order``.
     """
     sizes = _sizes((left, right), (x, y))
     lone = {c for c in left if c not in right and c not in wanted}
@@ -99,8 +98,6 @@ def _pair(
     batch = "".join(c for c in order if c in left and c in right and c in wanted)
     rows = "".join(c for c in order if c in left and c not in right)
     columns = "".join(c for c in order if c in right and c not in left)
-    if rows and columns and order.index(columns[-1]) < order.index(rows[0]):
-        x, left, rows, y, right, columns = y, right, columns, x, left, rows
 
     def arranged(t: Tensor, term: str, first: str, second: str) -> Tensor:
         t = _ordered(t, term, batch + first + second)
@@ -111,6 +108,13 @@ def _pair(
     product = matmul(arranged(x, left, rows, inner), arranged(y, right, inner, columns))
     letters = batch + rows + columns
     return product.reshape([sizes[c] for c in letters]), letters
+
+
+def _before(right: str, left: str, result: str) -> bool:
+    """Whether the axes that only ``right`` has come before those that only ``left`` has."""
+    first = [k for k, c in enumerate(result) if c in right and c not in left]
+    then = [k for k, c in enumerate(result) if c in left and c not in right]
+    return bool(first and then) and max(first) < min(then)
 
 
 def _summed(x: Tensor, term: str, away: set[str]) -> tuple[Tensor, str]:
@@ -147,9 +151,12 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     x, term = parts[0]
     for k, (y, right) in enumerate(parts[1:], 2):
         wanted = set(result).union(*(t for _, t in parts[k:]))
+        if len(parts) == 2 and _before(right, term, result):
+            x, term, y, right = y, right, x, term
         x, term = _pair(x, term, y, right, wanted, order)
-    x, term = _summed(x, term, set(term) - set(result))
-    return x.permute([term.index(c) for c in result])
+    summed = "".join(c for c in term if c not in result)
+    x = x.permute([term.index(c) for c in result + summed])
+    return x.sum([*range(len(result), x.ndim)]) if summed else x
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:

@@ -298,7 +298,7 @@ def _with_probabilities(
     rows = losses.sum(axis)
     if how == "none":
         return rows
-    return rows.sum() if how == "sum" else rows.sum() / max(rows._aval().size, 1)
+    return rows.sum() if how == "sum" else rows.sum() / rows._aval().size
 
 
 def _smoothed(
