@@ -18,6 +18,9 @@ class Instr(NamedTuple):
     outs: tuple[int, ...]
 
 
+_WITHOUT_NEIGHBORS = {"broadcast_to", "constant", "dense", "detached", "no_derivative"}
+
+
 class Graph:
     """Inputs are slots 0 to n_inputs-1; each instruction's results take the next slots.
 
@@ -38,6 +41,7 @@ class Graph:
         "function",
         "calls",
         "in_parts",
+        "_elementwise",
         "__weakref__",
     )
 
@@ -50,6 +54,17 @@ class Graph:
         self.function: Any = None
         self.calls = 0
         self.in_parts = False
+        self._elementwise: bool | None = None
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the results is computed of those at its place in the inputs, which may broadcast."""
+        if self._elementwise is None:
+            self._elementwise = not self.in_parts and all(
+                instr.primitive.elementwise or instr.primitive.name in _WITHOUT_NEIGHBORS
+                for instr in self.instrs
+            )
+        return self._elementwise
 
     def by_parts(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """The results for arrays ``inputs``."""

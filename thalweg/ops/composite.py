@@ -29,6 +29,7 @@ class Op:
         hides: all but its first result are for the tape only.
         rounds: half types are rounded after each of its primitives, not once at its end (ir/halves.py).
         views: its results are views of its operands, not copied.
+        row_major: in PyTorch its results are so whatever its operands are, also if it computes element by element.
         later: its function is ``(statics, avals) -> Graph``, of a graph that is written only when somebody reads it.
     """
 
@@ -36,6 +37,7 @@ class Op:
     hides = False
     rounds = False
     views = False
+    row_major = False
     later = False
 
     def __init__(

@@ -61,7 +61,7 @@ class PartGraph(Graph):
 
     def __init__(self, body: Body, given: tuple[Aval | None, ...], rounds: bool = False) -> None:
         self.body, self.given, self.n_inputs, self.rounds = body, given, len(given), rounds
-        self.vjps, self.function, self.calls = {}, None, 0
+        self.vjps, self.function, self.calls, self._elementwise = {}, None, 0, None
         halves = any(aval is not None and aval.dtype.is_half for aval in given)
         self.in_parts = not halves  # of those a graph as one rounds less (ir/halves.py)
         foreseen = _Foreseeing()

@@ -19,7 +19,7 @@ from ..runtime.recorder import record
 from ..runtime.state import state
 from ..runtime.value import Array, Storage, Value, number, realized
 from .node import AccumulateGrad, Handle, Node
-from .view import View, row_major
+from .view import Laid, View, row_major
 
 
 class Size(tuple[int, ...]):
@@ -146,7 +146,7 @@ class TensorCore:
                 return realized(np.array(seen) if shared.flags.writeable else seen)
             value = storage.value
             assert value is not None
-        if view is None:
+        if view is None or type(view) is Laid:
             return value
         if value.array is None:
             return record(_SEEN, (value, number(view.offset)), (view.shape, view.strides))[0]
@@ -177,7 +177,7 @@ class TensorCore:
             (shared if view is None else view.over(shared))[...] = new
             storage.version += 1
             return
-        if view is not None:
+        if view is not None and type(view) is not Laid:
             value = self._written_through(view, value)
         elif not value.aval.dense:
             value = realized(np.array(value.get(), order="C"))

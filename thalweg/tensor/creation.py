@@ -18,9 +18,10 @@ from ..runtime.state import state
 from ..runtime.value import Storage, realized
 from .core import TensorCore, check_differentiable
 from .dispatch import owned, wrap
+from .formats import preserve_format
 from .modes import made_now
 from .scalars import converted, scalar_of
-from .view import View
+from .view import Laid, View
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -283,6 +284,15 @@ def _like(source: TensorCore, dtype: DType | None) -> tuple[tuple[int, ...], DTy
     return tuple(source.shape), dtype or source.dtype
 
 
+def _lying(new: Tensor, like: TensorCore, memory_format: Any) -> Tensor:
+    """``new``, whose elements PyTorch would have in the order of those of ``like``, if no other is asked for."""
+    if like._view is not None and not like._levels and memory_format in (None, preserve_format):
+        order = like._view.memory_order()
+        if order is not None:
+            new._view = Laid(tuple(like.shape), order)
+    return owned(new, like)
+
+
 def drawn(draw: Callable[..., np.ndarray[Any, Any]], shape: tuple[int, ...], *sources: Any) -> Any:
     """A tensor of the random numbers that ``draw(shape, *arrays of the sources)`` gives; under ``vmap``, which may
     want others for each example, all passes here."""
@@ -296,27 +306,31 @@ def zeros_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceL
                requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Zeros of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return owned(zeros(shape, dtype=kind, device=device, requires_grad=requires_grad), input)
+    made = zeros(shape, dtype=kind, device=device, requires_grad=requires_grad)
+    return _lying(made, input, memory_format)
 
 
 def ones_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Ones of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return owned(_filled(shape, 1, kind, device, requires_grad), input)
+    return _lying(_filled(shape, 1, kind, device, requires_grad), input, memory_format)
 
 
 def empty_like(input: TensorCore, *, dtype: DType | None = None, device: DeviceLike = None,
                requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """A tensor yet to be written, of the shape and type of ``input``; here it is zeros."""
-    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
+    return zeros_like(
+        input, dtype=dtype, device=device, requires_grad=requires_grad, memory_format=memory_format
+    )
 
 
 def full_like(input: TensorCore, fill_value: Any, *, dtype: DType | None = None, device: DeviceLike = None,
               requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """``fill_value`` everywhere, of the shape and type of ``input``."""
     shape, kind = _like(input, dtype)
-    return owned(_filled(shape, fill_value, kind, device, requires_grad), input)
+    made = _filled(shape, fill_value, kind, device, requires_grad)
+    return _lying(made, input, memory_format)
 
 
 def _stepped(start: float, step: float, count: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -18,7 +18,7 @@ from ..runtime.value import Storage, Value, number, realized
 from .core import TensorCore
 from .modes import InferenceStorage, check_saved, made_now
 from .node import Node, stamps
-from .view import View
+from .view import Laid, View, memory_order
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -78,12 +78,13 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
     key: list[Any] = [op, statics, None]
     marks: list[Any] = [0]
     wanted, bit = 0, 1
-    lazy = False
+    lazy = viewed = False
     for a in args:
         edge = None
         if isinstance(a, tensor_class):
             value = a._storage.value
             if value is None or a._view is not None:
+                viewed = True
                 value = a._read()
             if value.slot >= 0:
                 lazy = True
@@ -121,9 +122,12 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
         edges.append(edge)
         bit += bit
     if not lazy or here.eager:
-        return _at_once(op, statics, args, operands, edges, wanted if taping else 0)
+        found = _at_once(op, statics, args, operands, edges, wanted if taping else 0)
+        return _laid(found, op, args, graph_of(op, operands, statics)) if viewed else found
     if not (wanted and taping):
-        return _untaped(op, trace.record(op, operands, statics)[1])
+        position, values = trace.record(op, operands, statics)
+        found = _untaped(op, values)
+        return _laid(found, op, args, position.graph) if viewed else found
     marks[0] = wanted
     key[2] = tuple(marks)
     found = trace.follow(generation, key, operands)
@@ -139,6 +143,18 @@ def dispatch(op: Op, args: tuple[Any, ...], statics: Statics = ()) -> Any:
         return _several(tape, node, values)
     t: Any = wrap(values[0])
     t._node = node
+    return _laid(t, op, args, position.graph) if viewed else t
+
+
+def _laid(t: Any, op: Op, args: Sequence[Any], graph: Graph) -> Any:
+    """A result of views: where PyTorch has its elements is noted, if the graph computes element by element."""
+    if op.row_major or not graph.elementwise or not isinstance(t, TensorCore):
+        return t
+    shape = tuple(t._storage.aval.shape)
+    seen = [a._layout().as_there() for a in args if isinstance(a, TensorCore)]
+    order = memory_order(shape, *[view.expand(shape).strides for view in seen])
+    if order is not None:
+        t._view = Laid(shape, order)
     return t
 
 

@@ -147,11 +147,11 @@ def randperm(
     return drawn(draw, (n,))
 
 
-def _along(input: TensorCore, draw: Callable[..., Any], *sources: Any) -> Any:
+def drawn_along(input: TensorCore, draw: Callable[..., Any], *sources: Any) -> Any:
     """A tensor of the shape of ``input``, filled in the order in which the elements of ``input`` lie in memory."""
     view, shape = input._view, tuple(input.shape)
-    order = tuple(range(len(shape))) if view is None else view.memory_order()
-    if sources or view is None or view.is_contiguous() or order == tuple(range(len(shape))):
+    order = None if view is None else view.memory_order()
+    if sources or order is None:
         return drawn(draw, shape, *sources)
     found = drawn(draw, tuple(shape[axis] for axis in order))
     return permute(found, tuple(order.index(axis) for axis in range(len(order))))
@@ -159,10 +159,7 @@ def _along(input: TensorCore, draw: Callable[..., Any], *sources: Any) -> Any:
 
 def _reordered(input: TensorCore) -> bool:
     """Whether the axes of ``input`` lie in memory in another order than they have."""
-    view = input._view
-    if view is None or view.is_contiguous():
-        return False
-    return view.memory_order() != tuple(range(len(view.shape)))
+    return input._view is not None and input._view.memory_order() is not None
 
 
 def rand_like(
@@ -172,7 +169,7 @@ def rand_like(
     """Uniform in [0, 1), of the shape and type of ``input``."""
     as_device(device)
     kind = _floating(dtype or input.dtype, "rand")
-    found = _along(input, lambda shape: default_generator.random(shape, kind))
+    found = drawn_along(input, lambda shape: default_generator.random(shape, kind))
     return wanting(found, requires_grad)
 
 
@@ -183,7 +180,9 @@ def randn_like(
     """Standard normal, of the shape and type of ``input``."""
     as_device(device)
     kind, singly = _floating(dtype or input.dtype, "randn"), _reordered(input)
-    found = _along(input, lambda shape: default_generator.normal(shape, dtype=kind, singly=singly))
+    found = drawn_along(
+        input, lambda shape: default_generator.normal(shape, dtype=kind, singly=singly)
+    )
     return wanting(found, requires_grad)
 
 
@@ -195,7 +194,7 @@ def randint_like(
     as_device(device)
     low, high = _bounds(low, high, tuple(input.shape))
     kind = (dtype or input.dtype).numpy
-    found = _along(input, lambda shape: default_generator.integers(low, high, shape, kind))
+    found = drawn_along(input, lambda shape: default_generator.integers(low, high, shape, kind))
     return wanting(found, requires_grad)
 
 
@@ -321,7 +320,7 @@ class RandomMethods(TensorCore):
     def _fill(self, draw: Any, generator: Generator | None, node: str, *sources: Any) -> Any:
         check_writable(self)
         source, kind = generator or default_generator, self.dtype.numpy
-        found = _along(
+        found = drawn_along(
             self,
             lambda shape, *arrays: np.asarray(draw(source, shape, kind, *arrays), kind),
             *sources,
@@ -345,7 +344,7 @@ class RandomMethods(TensorCore):
         self, mean: float = 0, std: float = 1, *, generator: Generator | None = None
     ) -> Tensor:
         """Fill with normal numbers."""
-        singly = self._view is not None and not self._view.is_contiguous()
+        singly = self._view is not None and not self._view.as_there().is_contiguous()
         return self._fill(
             lambda source, shape, kind: _normals(source, kind, mean, std, singly)(shape),
             generator,

@@ -59,6 +59,7 @@ _diagonal = Op(_strided.function, "DiagonalBackward0", frees=False)
 _unfold = Op(_strided.function, "UnfoldBackward0", frees=False)
 _as_strided = Op(strided_at, "AsStridedBackward0")
 _clone_dense = Op(lambda x: x, "CloneBackward0")
+_clone_dense.row_major = True
 
 
 def walked(node: Op, source: TensorCore, view: View, inner: View) -> Tensor:
@@ -306,7 +307,7 @@ def expand(input: Tensor, *size: Any) -> Tensor:
             )
         result.append(have if n == -1 else n)
     final = tuple(result)
-    return derived(_expand, input, input._layout().expand(final), (final,))  # type: ignore[arg-type]
+    return derived(_expand, input, input._layout().expand(final), (final,))
 
 
 def expand_as(input: Tensor, other: TensorCore) -> Tensor:
@@ -490,7 +491,7 @@ def _axis_of(input: TensorCore, dim: int) -> int:
 
 def stride(input: TensorCore, dim: int | None = None) -> Any:
     """How many elements of the storage lie between neighbors, for each axis or for one."""
-    strides = input._layout().strides
+    strides = input._layout().as_there().strides
     return strides if dim is None else strides[_axis_of(input, dim)]
 
 
@@ -503,8 +504,9 @@ def is_contiguous(input: TensorCore, memory_format: Any = None) -> bool:
     """Whether the elements lie in row-major order without gaps; or with the channels, the second axis, last."""
     if memory_format is not None and memory_format.ndim is not None:
         axes = (0, *range(2, input.ndim), 1)
-        return input.ndim == memory_format.ndim and input._layout().permute(axes).is_contiguous()
-    return input._view is None or input._view.is_contiguous()
+        there = input._layout().as_there()
+        return input.ndim == memory_format.ndim and there.permute(axes).is_contiguous()
+    return input._view is None or input._view.as_there().is_contiguous()
 
 
 # In place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
 from math import prod
 from typing import Any
 
@@ -18,13 +20,60 @@ def row_major(shape: Shape) -> Shape:
     return tuple(strides)
 
 
+@lru_cache
+def memory_order(shape: Shape, *operands: Shape) -> tuple[int, ...] | None:
+    """The axes, those whose neighbors lie far apart first: the order in which PyTorch fills what it computes of
+    operands with these strides, 0 where one is broadcast. None if that is the order of the axes."""
+    order = list(range(len(shape)))
+    for last in range(len(order) - 1, -1, -1):
+        at = last
+        for k in range(last + 1, len(order)):
+            a, b = order[at], order[k]
+            inward = _lies_within(shape, operands, a, b)
+            if inward is False:
+                break
+            if inward:
+                order[at], order[k], at = b, a, k
+    return None if order == sorted(order) else tuple(order)
+
+
+def _lies_within(shape: Shape, operands: Sequence[Shape], a: int, b: int) -> bool | None:
+    """Whether neighbors along axis ``a`` lie nearer to each other than along ``b``; None if no operand tells."""
+    for strides in operands:
+        if strides[a] and strides[b]:  # an expanded axis stays where it is
+            if strides[a] != strides[b]:
+                return strides[a] < strides[b]
+            if shape[a] < shape[b]:
+                return True
+    return None
+
+
+def _there_too(change: Callable[..., Any]) -> Any:
+    """A change of a view that is made to the one that PyTorch would have as well."""
+
+    @wraps(change)
+    def changed(view: View, *how: Any) -> View | None:
+        new: View | None = change(view, *how)
+        if view.there is not None and new is not None:
+            new.there = change(view.there, *how)
+        return new
+
+    return changed
+
+
 class View:
-    """Shape, strides and offset over a dense storage; never changed once made."""
+    """Shape, strides and offset over a dense storage; never changed once made.
 
-    __slots__ = ("shape", "strides", "offset")
+    ``there`` is where PyTorch would have the elements, where that is another place: what it computes element by element
+    of a permuted tensor lies like that tensor, here it is dense. Random numbers are drawn in that order.
+    """
 
-    def __init__(self, shape: Shape, strides: Shape, offset: int = 0) -> None:
-        self.shape, self.strides, self.offset = shape, strides, offset
+    __slots__ = ("shape", "strides", "offset", "there")
+
+    def __init__(
+        self, shape: Shape, strides: Shape, offset: int = 0, there: View | None = None
+    ) -> None:
+        self.shape, self.strides, self.offset, self.there = shape, strides, offset, there
 
     def is_contiguous(self) -> bool:
         if 0 in self.shape:
@@ -33,19 +82,14 @@ class View:
         pairs = zip(self.shape, self.strides, expected, strict=True)
         return all(n == 1 or s == e for n, s, e in pairs)
 
-    def memory_order(self) -> tuple[int, ...]:
-        """The axes, those whose neighbors lie far apart first: the order in which PyTorch fills a tensor like this."""
-        order = list(range(len(self.shape)))
-        for last in range(len(order) - 1, -1, -1):
-            for k in range(last + 1, len(order)):
-                a, b = order[k - 1], order[k]
-                if not self.strides[a] or not self.strides[b]:
-                    continue  # an expanded axis stays where it is
-                if self.strides[a] > self.strides[b]:
-                    break
-                if self.strides[a] < self.strides[b] or self.shape[b] > self.shape[a]:
-                    order[k - 1], order[k] = b, a
-        return tuple(order)
+    def as_there(self) -> View:
+        """The view that PyTorch would have."""
+        return self.there or self
+
+    def memory_order(self) -> tuple[int, ...] | None:
+        """The order in which PyTorch fills a tensor like this; None if that is the order of the axes."""
+        there = self.as_there()
+        return None if there.is_contiguous() else memory_order(there.shape, there.strides)
 
     def over(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """This view of a dense ``array``, as a NumPy view."""
@@ -60,11 +104,13 @@ class View:
             tuple([s * size for s in self.strides]),
         )
 
+    @_there_too
     def permute(self, axes: tuple[int, ...]) -> View:
         return View(
             tuple(self.shape[a] for a in axes), tuple(self.strides[a] for a in axes), self.offset
         )
 
+    @_there_too
     def expand(self, shape: Shape) -> View:
         """Broadcast to ``shape``, which is known to fit."""
         lead = len(shape) - len(self.shape)
@@ -74,6 +120,7 @@ class View:
         )
         return View(shape, strides, self.offset)
 
+    @_there_too
     def slice(self, axis: int, start: int, stop: int, step: int) -> View:
         """Elements ``range(start, stop, step)`` of an axis; bounds are already clipped."""
         size = max(0, -(-(stop - start) // step))
@@ -81,6 +128,7 @@ class View:
         strides = (*self.strides[:axis], self.strides[axis] * step, *self.strides[axis + 1 :])
         return View(shape, strides, self.offset + start * self.strides[axis])
 
+    @_there_too
     def select(self, axis: int, index: int) -> View:
         return View(
             self.shape[:axis] + self.shape[axis + 1 :],
@@ -88,12 +136,14 @@ class View:
             self.offset + index * self.strides[axis],
         )
 
+    @_there_too
     def insert(self, axis: int) -> View:
         """A new axis of size 1."""
         stride = self.strides[axis] * self.shape[axis] if axis < len(self.shape) else 1
         shape = (*self.shape[:axis], 1, *self.shape[axis:])
         return View(shape, (*self.strides[:axis], stride, *self.strides[axis:]), self.offset)
 
+    @_there_too
     def drop(self, axes: tuple[int, ...]) -> View:
         """Without the given axes of size 1."""
         kept = [a for a in range(len(self.shape)) if a not in axes]
@@ -101,6 +151,7 @@ class View:
             tuple(self.shape[a] for a in kept), tuple(self.strides[a] for a in kept), self.offset
         )
 
+    @_there_too
     def reshape(self, shape: Shape) -> View | None:
         """The same elements as ``shape`` without copying, or None where strides do not allow it."""
         if self.is_contiguous() or prod(shape) == 0:
@@ -138,3 +189,15 @@ class View:
             strides.extend(reversed(block))
             i = last + 1
         return View(shape, tuple(strides), self.offset)
+
+
+class Laid(View):
+    """All of a dense storage, whose elements PyTorch would have in another order."""
+
+    __slots__ = ()
+
+    def __init__(self, shape: Shape, order: Sequence[int]) -> None:
+        sizes = [shape[axis] for axis in order]
+        strides = dict(zip(order, row_major(tuple(sizes)), strict=True))
+        there = View(shape, tuple([strides[axis] for axis in range(len(shape))]))
+        super().__init__(shape, row_major(shape), 0, there)

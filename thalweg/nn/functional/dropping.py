@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...ir.builder import Var
@@ -14,6 +16,7 @@ from ...tensor.arithmetic import mul
 from ...tensor.creation import drawn
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import assign
+from ...tensor.random import drawn_along
 
 __all__ = [
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
@@ -27,24 +30,18 @@ def _check_probability(p: float) -> None:
 
 def _noise(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
     """1 / (1 - p) with probability 1 - p, else 0."""
+    noise: Tensor = drawn(_drawing(p, like), shape)
+    return noise
+
+
+def _drawing(p: float, like: Tensor) -> Callable[[tuple[int, ...]], Any]:
     kind = like.dtype.numpy
 
     def draw(shape: tuple[int, ...]) -> Any:
         kept = default_generator.bernoulli(1 - p, shape).astype(kind)
         return kept if p == 1 else kept / kind.type(1 - p)
 
-    noise: Tensor = drawn(draw, shape)
-    return noise
-
-
-def _noise_along(input: Tensor, p: float) -> Tensor:
-    """Noise of the shape of ``input``, drawn in the order in which its elements lie in memory."""
-    view, shape = input._view, tuple(input.shape)
-    if view is None or view.is_contiguous():
-        return _noise(shape, p, input)
-    order = view.memory_order()
-    noise = _noise(tuple([shape[axis] for axis in order]), p, input)
-    return noise.permute([order.index(axis) for axis in range(len(order))])
+    return draw
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -61,7 +58,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check_probability(p)
     if not training or p == 0:
         return input
-    noise = _noise_along(input, p)
+    noise = drawn_along(input, _drawing(p, input))
     return input.mul_(noise) if inplace else mul(input, noise)
 
 
@@ -117,15 +114,15 @@ def alpha_dropout(
     _check_probability(p)
     if not training or p == 0:
         return input
-    return _alpha(input, p, tuple(input.shape), inplace)
+    return _alpha(input, p, partial(drawn_along, input), inplace)
 
 
-def _alpha(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    """Alpha dropout of what one of ``shape`` random numbers stands for."""
+def _alpha(input: Tensor, p: float, drawing: Callable[..., Tensor], inplace: bool) -> Tensor:
+    """Alpha dropout where the booleans that ``drawing`` makes of a draw are False; nothing is drawn for ``p`` 1."""
     if p == 1:
         dropped = input * 0
     else:
-        kept = drawn(lambda shape: default_generator.bernoulli(1 - p, shape), shape)
+        kept = drawing(partial(default_generator.bernoulli, 1 - p))
         dropped = dispatch(_alpha_dropout, (input, kept), (p,))
     return assign(input, dropped) if inplace else dropped
 
@@ -144,4 +141,5 @@ def feature_alpha_dropout(
         raise RuntimeError(
             f"Feature dropout requires at least 2 dimensions in the input, got {list(input.shape)}"
         )
-    return _alpha(input, p, (*input.shape[:2], *(1,) * (input.ndim - 2)), inplace)
+    shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
+    return _alpha(input, p, partial(drawn, shape=shape), inplace)
