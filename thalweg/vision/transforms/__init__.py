@@ -1,6 +1,7 @@
 """Transforms of pictures, by the names of torchvision; ``functional`` has them as functions, ``v2`` by newer names."""
 
 from . import functional
+from .augmenting import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .chains import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
 from .conversion import ConvertImageDtype, Normalize, PILToTensor, ToPILImage, ToTensor
 from .fixed import CenterCrop, FiveCrop, Grayscale, LinearTransformation, Pad, Resize, TenCrop
@@ -28,6 +29,9 @@ from .random_places import (
 )
 
 __all__ = [
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
     "CenterCrop",
     "ColorJitter",
     "Compose",
@@ -41,6 +45,7 @@ __all__ = [
     "Normalize",
     "PILToTensor",
     "Pad",
+    "RandAugment",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomApply",
@@ -63,5 +68,6 @@ __all__ = [
     "TenCrop",
     "ToPILImage",
     "ToTensor",
+    "TrivialAugmentWide",
     "functional",
 ]

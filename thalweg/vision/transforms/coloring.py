@@ -30,7 +30,7 @@ __all__ = [
 _GRAY = (0.2989, 0.587, 0.114)
 
 
-def _bound(img: Tensor) -> float:
+def bound(img: Tensor) -> float:
     """What is white."""
     return 1.0 if img.is_floating_point() else {uint8: 255}.get(img.dtype, 2**15 - 1)
 
@@ -52,7 +52,7 @@ def _nonnegative(value: float, name: str) -> None:
 def _blend(img: Tensor, other: Any, share: float) -> Tensor:
     """``share`` of ``img`` and the rest of ``other``; more than all where ``share`` is above 1."""
     share = float(share)
-    return (img * share + other * (1.0 - share)).clamp(0, _bound(img)).to(img.dtype)
+    return (img * share + other * (1.0 - share)).clamp(0, bound(img)).to(img.dtype)
 
 
 def _enhanced(kind: str, img: Any, factor: float) -> Any:
@@ -263,7 +263,7 @@ def invert(img: Any) -> Any:
     if is_pil(img):
         return _operated("invert", img)
     _check(img)
-    return _bound(img) - img
+    return bound(img) - img
 
 
 def _operated(name: str, img: Any, *args: Any) -> Any:
@@ -294,8 +294,8 @@ def solarize(img: Any, threshold: float) -> Any:
     if is_pil(img):
         return _operated("solarize", img, threshold)
     _check(img)
-    if threshold > _bound(img):
-        raise TypeError(f"Threshold should be less than bound of img: {threshold} > {_bound(img)}")
+    if threshold > bound(img):
+        raise TypeError(f"Threshold should be less than bound of img: {threshold} > {bound(img)}")
     return where(img >= threshold, invert(img), img)
 
 
@@ -307,9 +307,9 @@ def autocontrast(img: Any) -> Any:
     kind = img.dtype if img.is_floating_point() else float32
     least, most = (end((-2, -1), keepdim=True).to(kind) for end in (img.amin, img.amax))
     flat = most == least
-    scale = where(flat, 1.0, _bound(img) / where(flat, 1.0, most - least))
+    scale = where(flat, 1.0, bound(img) / where(flat, 1.0, most - least))
     made = (img - where(flat, 0.0, least)) * scale
-    return made.clamp(0, _bound(img)).to(img.dtype)
+    return made.clamp(0, bound(img)).to(img.dtype)
 
 
 def equalize(img: Any) -> Any:

@@ -25,6 +25,12 @@ def chance(p: float) -> bool:
     return float(default_generator.random((1,))[0]) < p
 
 
+def at_most(p: float) -> bool:
+    """Whether a number drawn in [0, 1) is not above ``p`` in float32."""
+    drawn = default_generator.random((1,))[0]
+    return bool(drawn <= drawn.dtype.type(p))
+
+
 def order(count: int) -> list[int]:
     """0, 1, ..., count - 1 in a random order."""
     found: Any = default_generator.permutation(count)

@@ -1,5 +1,6 @@
 """Transforms by the names of torchvision's second version, on pictures; ``functional`` has them as functions."""
 
+from ..augmenting import AutoAugmentPolicy
 from ..chains import Compose, Lambda, RandomApply
 from ..conversion import ConvertImageDtype, Normalize, PILToTensor, ToPILImage, ToTensor
 from ..fixed import CenterCrop, FiveCrop, Grayscale, LinearTransformation, Pad, Resize, TenCrop
@@ -15,6 +16,7 @@ from ..newer import (
     ToImage,
     ToPureTensor,
 )
+from ..newer_augmenting import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
 from ..random_colors import (
     ColorJitter,
     GaussianBlur,
@@ -39,6 +41,9 @@ from ..random_places import (
 from . import functional
 
 __all__ = [
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
     "CenterCrop",
     "ColorJitter",
     "Compose",
@@ -57,6 +62,7 @@ __all__ = [
     "PILToTensor",
     "Pad",
     "RGB",
+    "RandAugment",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomApply",
@@ -82,5 +88,6 @@ __all__ = [
     "ToPILImage",
     "ToPureTensor",
     "ToTensor",
+    "TrivialAugmentWide",
     "functional",
 ]
