@@ -250,3 +250,25 @@ def test_what_trained_networks_see() -> None:
     expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
     assert made[:, 100, 100].tolist() == pytest.approx(expected, rel=1e-5)
     assert "resize_size=[232]" in repr(prepare)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RandomResizedCrop(6)", [221.522, 174.389, 372.474]),
+        ("RandomHorizontalFlip()", [438.341, 739.015, 438.341]),
+        ("RandomRotation(40)", [-597.969, -258.78, -504.254]),
+        ("AutoAugment()", [739.015, 373.125, 739.015]),
+    ],
+)
+def test_draws_are_of_the_default_type(text: str, expected: list[float]) -> None:
+    tw.set_default_dtype(tw.float64)
+    try:
+        for seed, number in enumerate(expected, 1):
+            tw.manual_seed(seed)
+            picture = eval(text, NAMES)(Image.fromarray(np.moveaxis(ELEMENTS, 0, 2)))
+            elements = np.moveaxis(np.asarray(picture, float), 2, 0).ravel()
+            told = (elements * np.cos(np.arange(elements.size))).sum()
+            assert told == pytest.approx(number, abs=1e-3), seed
+    finally:
+        tw.set_default_dtype(tw.float32)

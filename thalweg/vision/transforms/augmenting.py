@@ -23,7 +23,7 @@ from .coloring import (
     solarize,
 )
 from .conversion import pil_to_tensor, to_pil_image
-from .draws import whole
+from .draws import kind, whole
 from .modes import InterpolationMode
 from .policies import AutoAugmentPolicy, Change, changes, sequences
 from .sizes import get_dimensions
@@ -143,7 +143,8 @@ class AutoAugment(Augmenting):
     def get_params(transform_num: int) -> tuple[int, Any, Any]:
         """Which pair, what each probability is held against, and each sign."""
         number = whole(0, transform_num)
-        return number, default_generator.random((2,)), default_generator.integers(0, 2, (2,))
+        held = default_generator.random((2,), kind())
+        return number, held, default_generator.integers(0, 2, (2,))
 
     def forward(self, img: Any) -> Any:
         """img: (..., 1 or 3, H, W) of bytes, or Pillow's; gives the same shape."""

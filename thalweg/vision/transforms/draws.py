@@ -1,4 +1,4 @@
-"""Single random numbers, as PyTorch draws them: from the default stream, in float32."""
+"""Single random numbers, as PyTorch draws them: from the default stream, in the default type."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.dtype import float64, get_default_dtype
 from ...runtime.generator import default_generator
+
+
+def kind() -> Any:
+    """NumPy's type of what is drawn."""
+    return np.float64 if get_default_dtype() is float64 else np.float32
 
 
 def uniform(low: float, high: float) -> float:
     """In [low, high)."""
-    return float(default_generator.uniform((1,), low, high)[0])
+    return float(default_generator.uniform((1,), low, high, kind())[0])
 
 
 def whole(low: int, high: int) -> int:
@@ -22,12 +28,12 @@ def whole(low: int, high: int) -> int:
 
 def chance(p: float) -> bool:
     """True with probability ``p``."""
-    return float(default_generator.random((1,))[0]) < p
+    return float(default_generator.random((1,), kind())[0]) < p
 
 
 def at_most(p: float) -> bool:
-    """Whether a number drawn in [0, 1) is not above ``p`` in float32."""
-    drawn = default_generator.random((1,))[0]
+    """Whether a number drawn in [0, 1) is not above ``p`` in its type."""
+    drawn = default_generator.random((1,), kind())[0]
     return bool(drawn <= drawn.dtype.type(p))
 
 
@@ -39,5 +45,6 @@ def order(count: int) -> list[int]:
 
 def ratio(low: float, high: float) -> float:
     """In [low, high), so that its logarithm is uniform."""
-    ends = [float(np.float32(math.log(np.float32(end)))) for end in (low, high)]
-    return float(np.float32(math.exp(uniform(*ends))))
+    as_drawn = kind()
+    ends = [float(as_drawn(math.log(as_drawn(end)))) for end in (low, high)]
+    return float(as_drawn(math.exp(uniform(*ends))))
