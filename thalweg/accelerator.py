@@ -31,6 +31,36 @@ def synchronize(device: Any = None) -> None:
     )
 
 
+def _none() -> RuntimeError:
+    return RuntimeError(
+        "Cannot access accelerator device when none is available: ask accelerator.is_available() first"
+    )
+
+
+def set_device_index(device: Any, /) -> None:
+    """Raise: there is no accelerator to choose."""
+    raise _none()
+
+
+def current_device_index() -> int:
+    """Raise: there is no accelerator."""
+    raise _none()
+
+
+class device_index:
+    """Work on accelerator ``device`` as long as the context lasts: entering raises but for None."""
+
+    def __init__(self, device: int | None, /) -> None:
+        self.idx = device
+
+    def __enter__(self) -> None:
+        if self.idx is not None:
+            raise _none()
+
+    def __exit__(self, *ended: Any) -> None:
+        """Go back to no accelerator."""
+
+
 def get_device_module(device: Any = None) -> ModuleType:
     """What is asked of a device, ``cpu`` or ``cuda``; the CPU's unless another is named."""
     name = device.type if isinstance(device, Device) else str(device or "cpu").partition(":")[0]

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from .runtime.device import as_device
 from .tensor import Tensor
 from .tensor.modes import no_grad
 
 __all__ = [
     "Backend", "ProcessGroup", "ReduceOp", "Work", "all_gather", "all_gather_into_tensor", "all_gather_object",
     "all_reduce", "barrier", "broadcast", "broadcast_object_list", "destroy_process_group", "gather", "get_backend",
-    "get_rank", "get_world_size", "group", "init_process_group", "is_available", "is_gloo_available", "is_initialized",
+    "get_default_backend_for_device", "get_rank", "get_world_size", "group", "init_process_group", "is_available", "is_gloo_available", "is_initialized",
     "is_mpi_available", "is_nccl_available", "is_torchelastic_launched", "new_group", "reduce", "reduce_scatter",
     "reduce_scatter_tensor", "scatter",
 ]  # fmt: skip
@@ -199,6 +200,11 @@ def get_backend(group: Any = None) -> str:
     """ "gloo". ValueError where there is no group."""
     _check(0)
     return Backend.GLOO
+
+
+def get_default_backend_for_device(device: Any) -> str:
+    """By what processes would talk about tensors on ``device``, given or named: "nccl" for CUDA's, else "gloo"."""
+    return "nccl" if as_device(device).type == "cuda" else "gloo"
 
 
 def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None) -> Work | None:

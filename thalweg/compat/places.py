@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ..tensor import Tensor
 from .names import COUNTED, sections
+from .torch_only.version import VERSIONS
 
 ROOTS = ("torch", "torchvision", "fastai")
 GUESTS = ("safetensors.torch",)
@@ -27,6 +28,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.autograd.grad_mode": ("thalweg.autograd",),
     "torch.compiler": (f"{_ONLY}.compiler",),
     "torch.functional": ("thalweg",),
+    "torch.hub": (f"{_ONLY}.hub",),
     "torch.jit": (f"{_ONLY}.jit",),
     "torch.multiprocessing": (f"{_ONLY}.multiprocessing",),
     "torch.nn.attention": (f"{_ONLY}.attention",),
@@ -44,6 +46,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.utils.data": ("thalweg.data",),
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
+    "torch.utils.model_zoo": (f"{_ONLY}.model_zoo",),
     "torch.version": (f"{_ONLY}.version",),
     "torchvision": (),
     "torchvision.datasets": ("thalweg.vision.datasets",),
@@ -64,6 +67,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torchvision.ops.misc": ("thalweg.vision.ops.layers",),
     "torchvision.ops.stochastic_depth": ("thalweg.vision.ops.stochastic_depth",),
     "torchvision.transforms": ("thalweg.vision.transforms",),
+    "torchvision.transforms.autoaugment": ("thalweg.vision.transforms.augmenting",),
     "torchvision.transforms.functional": ("thalweg.vision.transforms.functional",),
     "torchvision.transforms.transforms": ("thalweg.vision.transforms",),
     "torchvision.transforms.v2": ("thalweg.vision.transforms.v2",),
@@ -110,6 +114,8 @@ def _of_same_path(module: str) -> tuple[ModuleType, ...]:
 
 def look_up(module: str, name: str) -> object:
     """What ``name`` is in PyTorch's ``module``, or AttributeError; other modules are no answer."""
+    if name == "__version__" and module in VERSIONS:
+        return VERSIONS[module]
     for place in _holders(module):
         found = getattr(place, name, None)
         if not isinstance(found, ModuleType) and (found is not None or hasattr(place, name)):

@@ -123,6 +123,44 @@ def synchronize(device: Any = None) -> None:
     raise RuntimeError(f"{_none('synchronize')}, or call thalweg.synchronize()")
 
 
+class Event:
+    """A place in a queue of a device: making one raises, since there is no device."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise _none("Event")
+
+
+class Stream(Event):
+    """A queue of a device: making one raises, since there is no device."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise _none("Stream")
+
+
+class device:
+    """Work on device ``device`` as long as the context lasts: entering raises but for None and below 0, which is none.
+
+    Args:
+        device: its number, or what names it.
+    """
+
+    def __init__(self, device: Any) -> None:
+        index = getattr(device, "index", device)
+        self.idx = -1 if index is None or (isinstance(index, int) and index < 0) else index
+
+    def __enter__(self) -> None:
+        if self.idx != -1:
+            raise _none("device")
+
+    def __exit__(self, *ended: Any) -> None:
+        """Go back to no device."""
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """Raise: there is no device whose memory could be told."""
+    raise _none("memory_summary")
+
+
 def __getattr__(name: str) -> Any:
     if name != "amp":  # which loads what a plain training does without
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

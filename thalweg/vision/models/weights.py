@@ -105,8 +105,19 @@ class WeightsEnum(Enum):
         return f"{type(self).__name__}.{self._name_}"
 
 
+_chosen: Path | None = None
+
+
+def choose_hub(folder: Path) -> None:
+    """Let ``folder / "checkpoints"`` be where files of weights lie."""
+    global _chosen
+    _chosen = folder
+
+
 def hub_folder() -> Path:
-    """Where PyTorch keeps files of weights: by $TORCH_HOME, $XDG_CACHE_HOME, or in the home folder."""
+    """Where PyTorch keeps files of weights: as chosen, by $TORCH_HOME, $XDG_CACHE_HOME, or in the home folder."""
+    if _chosen is not None:
+        return _chosen / "checkpoints"
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
     home = Path(os.environ.get("TORCH_HOME", cache / "torch"))
     return home.expanduser() / "hub" / "checkpoints"
