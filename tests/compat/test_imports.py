@@ -276,12 +276,12 @@ def test_sizes_by_axis() -> None:
 
 
 def test_a_package_that_thalweg_gets_is_served_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    new: Any = ModuleType("thalweg.hub")
-    new.__spec__, new.load = ModuleSpec("thalweg.hub", None), lambda: "loaded"
-    monkeypatch.setitem(sys.modules, "thalweg.hub", new)
+    new: Any = ModuleType("thalweg.package")
+    new.__spec__, new.load = ModuleSpec("thalweg.package", None), lambda: "loaded"
+    monkeypatch.setitem(sys.modules, "thalweg.package", new)
     targets.cache_clear()
     try:
-        assert run("import torch.hub as h; x = h.load()")["x"] == "loaded"
+        assert run("import torch.package as h; x = h.load()")["x"] == "loaded"
     finally:
         targets.cache_clear()
 
