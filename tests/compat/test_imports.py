@@ -128,7 +128,7 @@ MISSING = {
     "import torch.nope": (ImportError, "torch.nope: no public name"),
     "import torch.ops": (ModuleNotFoundError, "torch.ops"),
     "import torch.ir": (ImportError, "torch.ir: no public name"),
-    "from torch.utils.benchmark import Timer": (ModuleNotFoundError, "torch.utils.benchmark"),
+    "from torch.utils.throughput_benchmark import ThroughputBenchmark": (ModuleNotFoundError, "torch.utils.throughput_benchmark"),
     "from torchvision.models import detection": (ImportError, "torchvision.models.detection: planned"),
     "from torchvision.datasets import ImageNet": (ImportError, "torchvision.datasets.ImageNet: planned"),
     "from fastai.vision.all import *": (ModuleNotFoundError, "fastai: planned"),
@@ -156,10 +156,10 @@ def test_programs_ask_before_they_use() -> None:
     asked = run(
         "import torch\n"
         "a = hasattr(torch, 'fx'), hasattr(torch.nn, 'Linear'), hasattr(torch.Tensor, 'nope')\n"
-        "try:\n    from torch.utils.benchmark import Timer\nexcept ImportError:\n    Timer = None\n"
+        "try:\n    from torch.utils.throughput_benchmark import ThroughputBenchmark\nexcept ImportError:\n    ThroughputBenchmark = None\n"
         "b = getattr(torch, 'xpu', None), torch.cuda.is_available(), torch.backends.mps.is_available()\n"
     )
-    assert asked["a"] == (False, True, False) and asked["Timer"] is None
+    assert asked["a"] == (False, True, False) and asked["ThroughputBenchmark"] is None
     assert asked["b"] == (None, False, False)
 
 
