@@ -188,6 +188,69 @@ def test_house_numbers(tmp_path: Path) -> None:
         datasets.SVHN(tmp_path, "all")
 
 
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Five, of which the first and the fourth are for training."""
+    home = tmp_path / "celeba"
+    (home / "img_align_celeba").mkdir(parents=True)
+    names = [f"{k + 1:06d}.png" for k in range(5)]
+    for k, name in enumerate(names):
+        Image.fromarray(np.full((6, 4, 3), 9 * k, np.uint8)).save(home / "img_align_celeba" / name)
+    lists = {
+        "list_eval_partition.txt": ("", lambda k: f"{k % 3}"),
+        "identity_CelebA.txt": ("", lambda k: f"{2880 + k}"),
+        "list_bbox_celeba.txt": (
+            "5\nimage_id x_1 y_1 width height\n",
+            lambda k: f"   {k}  72 221 {313 + k}",
+        ),
+        "list_landmarks_align_celeba.txt": ("5\nlefteye_x lefteye_y\n", lambda k: f"{k} {109 - k}"),
+        "list_attr_celeba.txt": (
+            "5\nBald Young \n",
+            lambda k: f"{1 - 2 * (k % 2)} {1 if k < 3 else -1}",
+        ),
+    }
+    for file, (head, told) in lists.items():
+        rows = "".join(f"{name} {told(k)}\n" for k, name in enumerate(names))
+        (home / file).write_text(head + rows)
+    return tmp_path
+
+
+def test_faces(faces: Path) -> None:
+    """As torchvision 0.28 reads the same files."""
+    found = datasets.CelebA(faces)
+    assert found.filename == ["000001.png", "000004.png"] and len(found) == 2
+    assert found.attr_names == ["Bald", "Young", ""]
+    assert [found[k][1].tolist() for k in range(2)] == [[1, 1], [0, 0]]
+    assert np.asarray(found[1][0]).sum() == 1944
+    several = datasets.CelebA(faces, "valid", ["identity", "bbox", "landmarks"])
+    assert [x.tolist() for x in several[1][1]] == [2884, [4, 72, 221, 317], [4, 105]]
+    assert datasets.CelebA(faces, "all", [], np.asarray)[2][1] is None
+    assert "Target type: ['attr']\n    Split: train" in repr(found)
+    with pytest.raises(ValueError, match="Unknown value 'some'"):
+        datasets.CelebA(faces, "some")
+    with pytest.raises(ValueError, match='Target type "nose"'):
+        datasets.CelebA(faces, target_type="nose")[0]
+    with pytest.raises(RuntimeError, match="target_type is empty"):
+        datasets.CelebA(faces, target_type=[], target_transform=str)
+    with pytest.raises(RuntimeError, match="no file list_eval_partition.txt"):
+        datasets.CelebA(faces / "none")
+
+
+def test_dishes(tmp_path: Path) -> None:
+    (tmp_path / "food-101" / "meta").mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="no folder images"):
+        datasets.Food101(tmp_path)
+    (tmp_path / "food-101" / "images" / "soup").mkdir(parents=True)
+    (tmp_path / "food-101" / "meta" / "test.json").write_text('{"soup": ["soup/1"], "cake": []}')
+    Image.new("RGB", (4, 3)).save(tmp_path / "food-101" / "images" / "soup" / "1.jpg")
+    found = datasets.Food101(tmp_path, "test", transforms.ToTensor())
+    assert found.classes == ["cake", "soup"] and found.class_to_idx == {"cake": 0, "soup": 1}
+    assert len(found) == 1 and found[0][0].shape == (3, 3, 4) and found[0][1] == 1
+    assert "split=test" in repr(found)
+    with pytest.raises(ValueError, match="Unknown value 'all'"):
+        datasets.Food101(tmp_path, "all")
+
+
 def test_letters(tmp_path: Path) -> None:
     folder = tmp_path / "EMNIST" / "raw"
     folder.mkdir(parents=True)
