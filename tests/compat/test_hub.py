@@ -77,6 +77,7 @@ def test_devices_that_are_not_there() -> None:
         lambda: torch.cuda.Event(enable_timing=True),
         lambda: torch.cuda.Stream(),
         lambda: torch.cuda.memory_summary(),
+        lambda: torch.cuda.mem_get_info(),
         lambda: torch.cuda.device(0).__enter__(),
         lambda: torch.accelerator.set_device_index(0),
         lambda: torch.accelerator.current_device_index(),
@@ -91,5 +92,5 @@ def test_devices_that_are_not_there() -> None:
 
 
 def test_versions_are_no_missing_names() -> None:
-    asked = "import torch, torchvision\nprint(torch.__version__, torchvision.__version__, torch.version.__version__)\n"
+    asked = "import torch, torchvision, torch.utils.tensorboard.writer\nprint(torch.__version__, torchvision.__version__, torch.version.__version__)\n"
     assert compat.check(asked) == []

@@ -286,6 +286,20 @@ def test_a_package_that_thalweg_gets_is_served_at_once(monkeypatch: pytest.Monke
         targets.cache_clear()
 
 
+def test_programs_choose_by_a_text() -> None:
+    found = run(
+        "import torch.nn as nn, torch.optim as optim, torchvision.models as models\n"
+        "names = sorted(n for n in models.__dict__ if n.islower() and not n.startswith('__')\n"
+        "               and callable(models.__dict__[n]))\n"
+        "model = models.__dict__['squeezenet1_1'](num_classes=2)\n"
+        "step = optim.__dict__['SGD'](model.parameters(), lr=0.1)\n"
+        "act = vars(nn)['ReLU']()\n"
+    )
+    assert {"resnet18", "vgg16_bn", "get_model"} <= set(found["names"])
+    assert "ResNet" not in found["names"]
+    assert type(found["step"]) is tw.optim.SGD and type(found["act"]) is tw.nn.ReLU
+
+
 def test_installing_again_and_undoing() -> None:
     compat.install()
     import torch

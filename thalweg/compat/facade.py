@@ -12,6 +12,9 @@ from .missing import explanation
 from .names import sections
 from .places import look_up, present, targets
 
+_HELD: Any = vars(ModuleType)["__dict__"]
+"""Where a module keeps its names."""
+
 
 class Facade(ModuleType):
     """PyTorch's module of that name: nothing is copied, so every spelling of an import gives the same object.
@@ -20,9 +23,20 @@ class Facade(ModuleType):
     what the layers call.
     """
 
+    __before__: dict[str, tuple[ModuleType, Any]]
+
     def __init__(self, name: str) -> None:
         super().__init__(name, f"``{name}``, served by Thalweg.")
-        self.__dict__["__before__"] = {}
+        super().__setattr__("__before__", {})
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """All that is served, for programs that choose by a text: ``models.__dict__["resnet18"]``."""
+        held: dict[str, Any] = _HELD.__get__(self)
+        for name in present(self.__name__):
+            if name not in held:
+                held[name] = getattr(self, name)
+        return held
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
@@ -46,19 +60,19 @@ class Facade(ModuleType):
         if place is not None:
             if isinstance(value, Facade):
                 return  # `import torch.nn.utils.weight_norm` does not hide the function of that name
-            self.__dict__["__before__"].setdefault(name, (place, vars(place)[name]))
+            self.__before__.setdefault(name, (place, vars(place)[name]))
             setattr(place, name, value)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         """What was set is gone, and what Thalweg has is there again."""
-        place, before = self.__dict__["__before__"].pop(name, (None, None))
+        place, before = self.__before__.pop(name, (None, None))
         if place is not None:
             setattr(place, name, before)
         super().__delattr__(name)
 
     def __dir__(self) -> Iterable[str]:
-        return sorted({*super().__dir__(), *present(self.__name__)})
+        return sorted({*_HELD.__get__(self), *present(self.__name__)})
 
     def _place_of(self, name: str) -> ModuleType | None:
         """The module in which ``name`` is something else than a module."""

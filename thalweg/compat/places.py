@@ -47,6 +47,7 @@ _SAID: dict[str, tuple[str, ...]] = {
     "torch.utils.data._utils": ("thalweg.data",),
     "torch.utils.data._utils.collate": ("thalweg.data",),
     "torch.utils.model_zoo": (f"{_ONLY}.model_zoo",),
+    "torch.utils.tensorboard.writer": ("thalweg.utils.tensorboard.writer",),
     "torch.version": (f"{_ONLY}.version",),
     "torchvision": (),
     "torchvision.datasets": ("thalweg.vision.datasets",),

@@ -161,6 +161,11 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
     raise _none("memory_summary")
 
 
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Raise: there is no device whose memory could be told."""
+    raise _none("mem_get_info")
+
+
 def __getattr__(name: str) -> Any:
     if name != "amp":  # which loads what a plain training does without
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
