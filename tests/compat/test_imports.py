@@ -129,6 +129,8 @@ MISSING = {
     "import torch.ops": (ModuleNotFoundError, "torch.ops"),
     "import torch.ir": (ImportError, "torch.ir: no public name"),
     "from torch.utils.throughput_benchmark import ThroughputBenchmark": (ModuleNotFoundError, "torch.utils.throughput_benchmark"),
+    "from torchvision.transforms import Scale": (ImportError, "no longer: torchvision.transforms.Resize took its"),
+    "import torch; torch.set_deterministic": (AttributeError, "no longer: torch.use_deterministic_algorithms took"),
     "from torchvision.models import detection": (ImportError, "torchvision.models.detection: planned"),
     "from torchvision.datasets import ImageNet": (ImportError, "torchvision.datasets.ImageNet: planned"),
     "from fastai.vision.all import *": (ModuleNotFoundError, "fastai: planned"),

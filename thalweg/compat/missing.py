@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from .. import __version__
-from .names import TORCH, in_torch, instead, planned
+from .names import GONE, TORCH, in_torch, instead, planned
 from .places import present
 
 
 def explanation(home: str, name: str, here: Iterable[str] | None = None) -> str:
     """Whether PyTorch has ``home.name``, whether it is planned, and what is nearest to it among the names ``here``."""
     full = f"{home}.{name}" if home else name
+    if full in GONE:
+        return f"{full}: in PyTorch no longer: {GONE[full]} took its place"
     if not full.startswith("torch.") and full != "torch":
         verdict = f"planned, and not yet in Thalweg {__version__}"
     elif planned(full):

@@ -37,6 +37,15 @@ _INSTEAD = {
 """What these sections have of sparse tensors, several devices, libraries of others and of what PyTorch gives up itself:
 not planned so far. And what does it here."""
 
+GONE = {
+    "torch.set_deterministic": "torch.use_deterministic_algorithms",
+    "torch.is_deterministic": "torch.are_deterministic_algorithms_enabled",
+    "torch.gels": "torch.linalg.lstsq",
+    "torchvision.transforms.Scale": "torchvision.transforms.Resize",
+    "torchvision.transforms.RandomSizedCrop": "torchvision.transforms.RandomResizedCrop",
+}
+"""Names of older versions, and what took their place."""
+
 STORED = Path(__file__).with_name("torch_names.txt")
 
 
