@@ -264,6 +264,13 @@ def test_compile_and_script_change_nothing() -> None:
     assert torch.jit.script(double) is double and torch.jit.trace(layer, torch.ones(1, 2)) is layer
     assert torch.jit.ignore(double) is double and torch.jit.unused()(double) is double
     assert torch.compiler.disable(double) is double and not torch.compiler.is_compiling()
+
+    class Doubling(torch.jit.ScriptModule):
+        @torch.jit.script_method
+        def forward(self, x: Any) -> Any:
+            return 2 * x
+
+    assert Doubling()(torch.ones(1)).item() == 2
     assert not torch.jit.is_scripting() and not torch.jit.is_tracing()
 
 
