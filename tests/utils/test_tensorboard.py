@@ -182,6 +182,19 @@ def test_the_graph_is_the_tape(tmp_path: Path) -> None:
     assert nodes["output/0"][3] == [b"AddmmBackward0_1"]
 
 
+def test_drawing_the_graph_changes_nothing(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(), nn.Linear(2, 2))
+    model[2].eval()
+    tw.manual_seed(1)
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_graph(model, tw.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    assert [m.training for m in model.modules()] == [True, True, True, False]
+    assert model[0].running_mean.tolist() == [0, 0]
+    drawn = tw.rand(1)
+    tw.manual_seed(1)
+    assert drawn.item() == tw.rand(1).item()
+
+
 def test_embeddings(tmp_path: Path) -> None:
     with SummaryWriter(tmp_path) as writer:
         writer.add_embedding(tw.eye(2), ["a", "b"], tw.ones(2, 3, 4, 4), 7, "my/tag")

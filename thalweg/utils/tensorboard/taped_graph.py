@@ -14,7 +14,7 @@ __all__ = ["graph"]
 
 
 def graph(model: nn.Module, inputs: Any) -> bytes:
-    """A GraphDef: the operations between a model's parameters and inputs and what it gives back.
+    """A GraphDef: the operations between a model's parameters and inputs and what it gives back, in ``eval`` mode.
 
     Args:
         model: any module.
@@ -24,9 +24,15 @@ def graph(model: nn.Module, inputs: Any) -> bytes:
     Source of the fields' numbers: tensorflow/core/framework/{graph,node_def,versions}.proto.
     """
     given = inputs if isinstance(inputs, list | tuple) else (inputs,)
-    with enable_grad():
-        leaves = [x.detach().requires_grad_() if _taped(x) else x for x in given]
-        results = [x for x in _tensors(model(*leaves)) if x.grad_fn is not None]
+    training = [module for module in model.modules() if module.training]
+    model.eval()  # so that nothing is drawn and no average changes
+    try:
+        with enable_grad():
+            leaves = [x.detach().requires_grad_() if _taped(x) else x for x in given]
+            results = [x for x in _tensors(model(*leaves)) if x.grad_fn is not None]
+    finally:
+        for module in training:
+            module.training = True
     if not results:
         raise RuntimeError(
             "add_graph: no result of the model depends on a parameter or on an input of floats: there is no graph to draw"
