@@ -6,7 +6,7 @@ since it is data, is recorded and compiled as well. And on every tier a program 
 where the interpreter doesn't, is an error here and not a word in the log. The mark ``own_tier`` is for a test that
 chooses a tier for itself, is about what the tiers do unlike each other, or makes the compiler fail.
 
-Each run notes what it skipped; `pytest --skipped-before` runs that and nothing else, as after PyTorch was installed.
+Each run notes what it ran; `pytest --skipped-before` runs what that one skipped, as after PyTorch was installed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from thalweg.tensor import dispatch
 TABLES = {"ops", "tensor", "autograd", "func", "nn", "optim", "books", "conformance"}
 BOTH = ("interpret", "native")
 _at_once = dispatch._at_once
-_SKIPPED = "thalweg/skipped"
-_skipped: list[str] = []  # names of tests and of files
+_RAN = "thalweg/ran"
+_ran: list[str] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_tier: left alone by tests/conftest.py, see there")
-    if config.getoption("--skipped-before") and _skipped_before(config) is None:
-        raise pytest.UsageError("--skipped-before: no run before this one noted what it skipped")
+    if config.getoption("--skipped-before") and _ran_before(config) is None:
+        raise pytest.UsageError("--skipped-before: no run before this one noted what it ran")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -48,33 +48,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped:
-        _skipped.append(report.nodeid)
-
-
-def pytest_collectreport(report: pytest.CollectReport) -> None:
-    if report.skipped:
-        _skipped.append(report.nodeid)
+    if report.when == "call" and (not report.skipped or hasattr(report, "wasxfail")):
+        _ran.append(report.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     worker = hasattr(config, "workerinput")
     if config.cache is not None and not worker and not config.getoption("--skipped-before"):
-        config.cache.set(_SKIPPED, sorted(set(_skipped)))
+        config.cache.set(_RAN, _ran)
 
 
-def _skipped_before(config: pytest.Config) -> list[str] | None:
-    return config.cache.get(_SKIPPED, None) if config.cache is not None else None
+def _ran_before(config: pytest.Config) -> list[str] | None:
+    return config.cache.get(_RAN, None) if config.cache is not None else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--skipped-before"):
-        return
-    names = set(_skipped_before(config) or ())
-    ran = [item for item in items if not names & {item.nodeid, item.nodeid.split("::")[0]}]
-    config.hook.pytest_deselected(items=ran)
-    items[:] = [item for item in items if names & {item.nodeid, item.nodeid.split("::")[0]}]
+    if config.getoption("--skipped-before"):
+        ran = set(_ran_before(config) or ())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in ran])
+        items[:] = [item for item in items if item.nodeid not in ran]
 
 
 @pytest.fixture(autouse=True)
