@@ -18,24 +18,24 @@ _F32, _F64 = np.float32, np.float64
 _PIECE = 1 << 15  # uniforms at a time: what is computed on the way stays near the core
 
 
-def _floats(*numbers: float) -> tuple[float, ...]:
-    return tuple(float(_F32(x)) for x in numbers)
-
-
-_LOGARITHM = _floats(
+_LOGARITHM = [_F32(x) for x in (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-)  # fmt: skip
-_LOG_OF_2 = _floats(0.693359375, -2.12194440e-4)  # its first bits, and the rest
-_QUARTERS = _floats(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)  # of -pi
-_COSINE_AND_SINE = tuple(
-    np.array(pair, _F32).astype(_F64).reshape(2, 1, 1)
+)]  # fmt: skip
+_LOG_OF_2 = _F32(0.693359375), _F32(-2.12194440e-4)  # its first bits, and the rest
+_QUARTERS = (
+    _F32(-0.78515625),
+    _F32(-2.4187564849853515625e-4),
+    _F32(-3.77489497744594108e-8),
+)  # of pi
+_COSINE_AND_SINE = [
+    np.array(pair, _F32).reshape(2, 1, 1)
     for pair in (
         (2.443315711809948e-5, -1.9515295891e-4),
         (-1.388731625493765e-3, 8.3321608736e-3),
         (4.166664568298827e-2, -1.6666654611e-1),
     )
-)
+]
 
 
 def box_muller(units: Array, mean: float, std: float) -> None:
@@ -56,38 +56,21 @@ def box_muller(units: Array, mean: float, std: float) -> None:
         piece[:] = normals
 
 
-class _Chain:
-    """Sums of products in float32, one after the other, each rounded once: a product is exact in float64."""
-
-    def __init__(self, value: Array | float, shape: tuple[int, ...]) -> None:
-        self._wide = np.empty(shape, _F64)
-        self._wide[...] = value
-        self.value = np.empty(shape, _F32)
-
-    def fused(self, factor: Array | float, summand: Array | float) -> _Chain:
-        """The value times ``factor`` plus ``summand``."""
-        self._wide *= factor
-        self._wide += summand
-        return self._rounded()
-
-    def times(self, factor: Array) -> _Chain:
-        """The value times ``factor``."""
-        self._wide *= factor
-        return self._rounded()
-
-    def _rounded(self) -> _Chain:
-        np.copyto(self.value, self._wide, casting="same_kind")
-        np.copyto(self._wide, self.value)
-        return self
+def _fused(a: Array, b: Any, c: Any) -> Array:
+    """``a * b + c`` of float32 numbers rounded once: the product is exact in float64. ``b`` may be held in float64."""
+    wide: Array = np.multiply(a, b, dtype=_F64)
+    wide += c
+    return wide.astype(_F32)
 
 
-def _polynomial(coefficients: Sequence[Any], x: Array) -> _Chain:
-    """Horner's scheme in x, float32 numbers in float64, from the highest power down; several where they are arrays."""
-    first, *others = coefficients
-    chain = _Chain(first, np.broadcast_shapes(np.shape(first), x.shape))
+def _polynomial(coefficients: Sequence[Any], x: Array) -> Array:
+    """Horner's scheme from the highest power down, of one polynomial or of several."""
+    first, second, *others = coefficients
+    wide = x.astype(_F64)
+    value = _fused(wide, first, second)
     for coefficient in others:
-        chain.fused(x, coefficient)
-    return chain
+        value = _fused(value, wide, coefficient)
+    return value
 
 
 def _log(x: Array) -> Array:
@@ -97,10 +80,12 @@ def _log(x: Array) -> Array:
     power = (power - low).astype(_F32)
     rest = part * (low + _F32(1)) - _F32(1)
     square = rest * rest
-    small = _polynomial(_LOGARITHM, rest.astype(_F64)).times(rest)
-    small.fused(square, power * _F32(_LOG_OF_2[1]))
-    small.fused(1.0, square * _F32(-0.5))
-    return _Chain(power, x.shape).fused(_LOG_OF_2[0], rest + small.value).value
+    value = _polynomial(_LOGARITHM, rest) * rest
+    value = _fused(value, square, power * _LOG_OF_2[1])
+    value += square * _F32(-0.5)  # this product is exact, and so is the last
+    value += rest
+    value += power * _LOG_OF_2[0]
+    return value
 
 
 def _cosine_and_sine(x: Array) -> Array:
@@ -108,16 +93,19 @@ def _cosine_and_sine(x: Array) -> Array:
     octant = (x * _F32(4 / math.pi)).astype(np.uint32)
     octant += octant & 1
     count = octant.astype(_F32)
-    for part in _QUARTERS:
-        x = _Chain(count, x.shape).fused(part, x).value
+    for part in _QUARTERS[:2]:
+        x = x + count * part  # exact: few bits
+    x = _fused(count, _QUARTERS[2], x)
     square = x * x
-    both = _polynomial(_COSINE_AND_SINE, square.astype(_F64)).times(square)
-    both.fused(np.stack([square, x]), np.stack([square * _F32(-0.5), x]))
-    both.value[0] += _F32(1)
+    factor, summand = np.empty((2, 2, *x.shape), _F32)
+    factor[0], factor[1], summand[1] = square, x, x
+    np.multiply(square, _F32(-0.5), out=summand[0])
+    both = _fused(_polynomial(_COSINE_AND_SINE, square) * square, factor, summand)
+    both[0] += _F32(1)
     # from here on bits: change them where an odd number of right angles is gone, and the signs
-    cosine, sine = bits = both.value.view(np.uint32)
+    cosine, sine = bits = both.view(np.uint32)
     change = (cosine ^ sine) & -((octant >> 1) & 1)
     bits ^= change
     cosine ^= ((octant + 2) & 4) << 29
     sine ^= (octant & 4) << 29
-    return both.value
+    return both
