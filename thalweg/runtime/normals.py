@@ -17,17 +17,14 @@ Array = np.ndarray[Any, Any]
 _F32, _F64 = np.float32, np.float64
 _PIECE = 1 << 15  # uniforms at a time: what is computed on the way stays near the core
 
-
 _LOGARITHM = [_F32(x) for x in (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )]  # fmt: skip
 _LOG_OF_2 = _F32(0.693359375), _F32(-2.12194440e-4)  # its first bits, and the rest
-_QUARTERS = (
-    _F32(-0.78515625),
-    _F32(-2.4187564849853515625e-4),
-    _F32(-3.77489497744594108e-8),
-)  # of pi
+_QUARTERS = [  # of -pi, in parts
+    _F32(x) for x in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
+]
 _COSINE_AND_SINE = [
     np.array(pair, _F32).reshape(2, 1, 1)
     for pair in (
