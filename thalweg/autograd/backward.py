@@ -7,6 +7,7 @@ from typing import Any
 
 from ..runtime.state import state
 from ..tensor.core import TensorCore
+from ..tensor.creation import zeros_like
 from ..tensor.node import Node
 from .engine import run_backward
 from .fast_road import walk_again
@@ -155,7 +156,10 @@ def grad(
         watch = state.here.watch
         found = [watch.leaving(t, g) for t, g in zip(wanted, found, strict=True)]
     if materialize_grads:
-        return tuple(t.detach() * 0 if g is None else g for t, g in zip(wanted, found, strict=True))
+        return tuple(
+            zeros_like(t, requires_grad=create_graph) if g is None else g
+            for t, g in zip(wanted, found, strict=True)
+        )
     unused = [k for k, g in enumerate(found) if g is None]
     if unused and not allow_unused:
         raise RuntimeError(

@@ -87,6 +87,13 @@ def promoted(*operands: Var) -> tuple[Var, ...]:
     return tuple(x.astype(dtype) for x in operands)
 
 
+def promoted_to_float(*operands: Var) -> tuple[Var, ...]:
+    """The operands in the floating type of their common type; 300 is 300 beside a uint8, where its own type is not
+    that of the result."""
+    dtype = float_of(promote(*(x.aval for x in operands)))
+    return tuple(x.astype(dtype) for x in operands)
+
+
 def floating(x: Var) -> Var:
     """``x``, or in the default floating type if it is integer or bool."""
     return x if x.dtype.is_differentiable and not x.aval.weak else x.astype(float_of(x.dtype))
@@ -112,9 +119,7 @@ def elementwise(
     """
 
     def apply(*operands: Var) -> Any:
-        common = promoted(*operands)
-        if to_float:
-            common = tuple(floating(x) for x in common)
+        common = (promoted_to_float if to_float else promoted)(*operands)
         if kind_of(common[0].dtype) in but_not:
             raise NotImplementedError(
                 f"{primitive.name}: not implemented for {common[0].dtype}: convert the tensor first"

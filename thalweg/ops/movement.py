@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -308,10 +310,12 @@ cat: Primitive = primitive(
 )
 
 
-def _spans(sizes: Shape) -> list[tuple[int, int]]:
-    """Where each part of an axis that is cut into ``sizes`` begins and ends."""
-    stops = [sum(sizes[: k + 1]) for k in range(len(sizes))]
-    return [(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
+@lru_cache
+def _spans(axis: int, sizes: Shape) -> list[tuple[slice, ...]]:
+    """The parts of an array whose ``axis`` is cut into ``sizes``."""
+    lead = (slice(None),) * axis
+    ends = zip(sizes, accumulate(sizes), strict=True)
+    return [(*lead, slice(stop - size, stop)) for size, stop in ends]
 
 
 def _part_shapes(x: Aval, axis: int, sizes: Shape) -> tuple[Aval, ...]:
@@ -320,8 +324,7 @@ def _part_shapes(x: Aval, axis: int, sizes: Shape) -> tuple[Aval, ...]:
 
 
 def _parts(x: Array, axis: int, sizes: Shape) -> tuple[Array, ...]:
-    lead = (slice(None),) * axis
-    return tuple(x[(*lead, slice(start, stop))] for start, stop in _spans(sizes))
+    return tuple([x[part] for part in _spans(axis, sizes)])
 
 
 def _parts_grad(g: Any, out: Any, x: Var, axis: int, sizes: Shape) -> Var:

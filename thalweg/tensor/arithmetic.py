@@ -10,7 +10,7 @@ from ..ir.builder import Var
 from ..ir.dtype import DType, bool_, int64, of_scalar
 from ..ops import complex as c
 from ..ops import elementwise as e
-from ..ops.composite import Op, floating, op, promoted
+from ..ops.composite import Op, floating, op, promoted, promoted_to_float
 from .core import TensorCore
 from .creation import from_array
 from .dispatch import by_example, dispatch
@@ -69,8 +69,8 @@ def _mul(x: Var, y: Var) -> Var:
 
 @op("DivBackward0")
 def _div(x: Var, y: Var) -> Var:
-    x, y = promoted(x, y)
-    return floating(x) / floating(y)
+    x, y = promoted_to_float(x, y)
+    return x / y
 
 
 @op("DivBackward2", (0, 1), frees=True)

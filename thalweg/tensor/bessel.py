@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..ir.builder import Var
 from ..ops import elementwise as e
 from ..ops import special as s
-from ..ops.composite import Op, floating, op, promoted
+from ..ops.composite import Op, floating, op, promoted_to_float
 from .core import TensorCore
 from .inplace import inplace
 from .pointwise import binary, unary
@@ -53,7 +53,7 @@ def _polynomial(name: str, doc: str) -> Callable[..., Tensor]:
     family = name.removeprefix("shifted_")
 
     def function(x: Var, n: Var) -> Var:
-        x, n = (floating(v) for v in promoted(x, n))
+        x, n = promoted_to_float(x, n)
         result: Var = s.polynomial(x if family == name else x * 2 - 1, n, family=family)
         return result
 

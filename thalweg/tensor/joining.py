@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from ..ir.dtype import promote_types
 from ..ops.composite import op, promoted
 from ..ops.movement import cat as _cat_primitive
 from ..ops.movement import pad
@@ -90,6 +92,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but got size {m} for "
                     f"tensor number {number} in the list."
                 )
+    if len(kept) < len(parts):  # those of shape (0,) count for the type only
+        dtype = reduce(promote_types, [x.dtype for x in parts])
+        kept = [x.to(dtype) for x in kept]
     return dispatch(_cat, tuple(kept), (axis,))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..ir.builder import Var
 from ..ops import complex as c
 from ..ops import elementwise as e
-from ..ops.composite import floating, op, promoted
+from ..ops.composite import floating, op, promoted_to_float
 from .core import TensorCore
 from .inplace import inplace
 from .pointwise import binary, unary
@@ -15,7 +15,7 @@ from .pointwise import binary, unary
 
 @op("LogaddexpBackward0")
 def _logaddexp(x: Var, y: Var) -> Var:
-    x, y = (floating(v) for v in promoted(x, y))
+    x, y = promoted_to_float(x, y)
     shape = (x + y).shape
     if x.dtype.is_complex:
         larger = c.real(x) >= c.real(y)
@@ -29,7 +29,7 @@ def _logaddexp(x: Var, y: Var) -> Var:
 
 @op("XlogyBackward0")
 def _xlogy(x: Var, y: Var) -> Var:
-    x, y = (floating(v) for v in promoted(x, y))
+    x, y = promoted_to_float(x, y)
     nothing = x.eq(0) & y.eq(y)
     product = x * e.log(y)
     return e.where(nothing, product.zeros_like(), product)

@@ -35,9 +35,9 @@ def _whole(name: str, primitive: Any) -> Op:
 @op("NextafterBackward0")
 def _nextafter(x: Var, y: Var) -> Var:
     x, y = promoted(x, y)
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_floating_point or x.dtype.is_half:
         raise NotImplementedError(
-            f'"nextafter_cpu" not implemented for {x.dtype}: convert to a floating type'
+            f'"nextafter_cpu" not implemented for {x.dtype}: convert to float32 or float64'
         )
     result: Var = s.nextafter(x, y)
     return result

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from ..ir.builder import Var
-from ..ir.dtype import bool_, complex128, float64
+from ..ir.dtype import bool_, complex128, float64, int64
 from ..ops import complex as c
 from ..ops import elementwise as e
 from ..ops import movement as m
 from ..ops import special as s
-from ..ops.composite import floating, op, promoted
+from ..ops.composite import float_of, floating, op, promoted, promoted_to_float
 from .core import TensorCore
 from .inplace import inplace
 from .naming import also_named
@@ -51,7 +51,7 @@ def _heaviside(x: Var, values: Var) -> Var:
 
 @op("Logaddexp2Backward0")
 def _logaddexp2(x: Var, y: Var) -> Var:
-    x, y = (floating(v) for v in promoted(x, y))
+    x, y = promoted_to_float(x, y)
     most = e.maximum(x, y)
     gap = e.abs_(x - y)
     nothing = gap.builder.full(gap.shape, 0, gap.dtype)
@@ -59,10 +59,19 @@ def _logaddexp2(x: Var, y: Var) -> Var:
     return most + e.log1p(e.exp2(-gap)) * (1 / math.log(2))
 
 
-@op("MulBackward0")
+@op("LdexpBackward0")
 def _ldexp(x: Var, other: Var) -> Var:
-    x, power = promoted(x, e.exp2(floating(other)))
-    return x * power
+    """By a whole power in three steps, of which none overflows where the result does not."""
+    if other.dtype.is_differentiable:
+        x, power = promoted(x, e.exp2(other))
+        return x * power
+    x = x.astype(float_of(x.dtype))
+    most = x.builder.constant(2200, int64)  # takes float64's smallest number past its largest
+    power = e.minimum(e.maximum(other.astype(int64), -most), most)
+    third = e.floor_divide(power, x.builder.constant(3, int64))
+    for part in (third, third, power - third - third):
+        x = x * e.exp2(part.astype(x.dtype))
+    return x
 
 
 @op("PowBackward1")
@@ -114,7 +123,7 @@ def _isneginf(x: Var) -> Var:
 
 @op("SpecialXlog1PyBackward0")
 def _xlog1py(x: Var, y: Var) -> Var:
-    x, y = (floating(v) for v in promoted(x, y))
+    x, y = promoted_to_float(x, y)
     nothing = x.eq(0) & y.eq(y)
     product = x * e.log1p(y)
     return e.where(nothing, product.zeros_like(), product)

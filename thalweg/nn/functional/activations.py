@@ -19,7 +19,7 @@ from ...ops.movement import slice_
 from ...runtime.generator import default_generator
 from ...tensor import Tensor
 from ...tensor import pointwise as p
-from ...tensor.creation import drawn, from_array
+from ...tensor.creation import drawn, from_array, zeros_like
 from ...tensor.dispatch import dispatch
 from ...tensor.inplace import assign
 from ...tensor.softmax import chosen_axis, log_softmax, softmax
@@ -346,5 +346,5 @@ def gumbel_softmax(
     if not hard:
         return soft
     index = soft.argmax(dim, keepdim=True)
-    chosen = soft.detach() * 0
+    chosen = zeros_like(soft)
     return chosen.scatter(dim, index, 1.0) - soft.detach() + soft
