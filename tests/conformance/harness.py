@@ -34,9 +34,9 @@ REFUSING = Path(__file__).with_name("refusing.txt")
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool, torch.complex128)
 GRADIENTS = (torch.float64, torch.complex128)
 EVERY = bool(os.environ.get("THALWEG_LONG"))  # sample, which takes a quarter of an hour
-MOST_SAMPLES = None if EVERY else 25  # of an entry and a type
-MOST_NATIVE = None if EVERY else 8  # on the native tier, which takes time to compile each
-MOST_COMPLEX = 4
+MOST_SAMPLES = None if EVERY else 12  # of an entry and a type
+MOST_NATIVE = None if EVERY else 4  # on the native tier, which takes time to compile each
+MOST_COMPLEX = 2
 COMPLEX = (torch.complex64, torch.complex128)  # of entries that take nothing else
 RTOL = {
     torch.float32: 2e-4, torch.float64: 1e-7, torch.complex64: 2e-4, torch.complex128: 1e-7, torch.bfloat16: 1e-2,
